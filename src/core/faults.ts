@@ -1,0 +1,153 @@
+/**
+ * The one fault table. A code is `<room>/<what>`; it is the name of a refusal everywhere: in code, in the docs, as the
+ * command line's exit code (1 refuted, 2 usage, 3 undecided, 4 could not run).
+ */
+export const FAULTS = {
+  // core: bytes, canonical encodings
+  'core/bad-hex': { exit: 2, summary: 'not lower-case hexadecimal of the expected length' },
+  'core/bad-json': { exit: 2, summary: 'not canonical JSON (RFC 8785)' },
+  'core/bad-abi': { exit: 1, summary: 'not the canonical ABI encoding of these types' },
+  'core/bad-number': { exit: 2, summary: 'a number outside the range that its field allows' },
+  'core/unknown-field': { exit: 1, summary: 'a field that this version of the format does not have' },
+  'core/missing-field': { exit: 1, summary: 'a field that the format demands is missing' },
+  'core/bad-field': { exit: 1, summary: 'a field holds a value of the wrong form' },
+  'core/unknown-version': { exit: 1, summary: 'a format version that this release does not know' },
+  'core/too-large': { exit: 2, summary: 'larger than the limit, refused before reading' },
+  'core/aborted': { exit: 4, summary: 'cancelled by the caller' },
+  'core/bad-tensor': { exit: 2, summary: 'dtype, dims and data of a tensor do not fit together' },
+  // merkle
+  'merkle/index-out-of-range': { exit: 1, summary: 'the index is not below the size of the tree' },
+  'merkle/bad-proof-length': { exit: 1, summary: 'the proof has more or fewer nodes than this index and size need' },
+  'merkle/root-mismatch': { exit: 1, summary: 'the proof leads to another root' },
+  'merkle/inconsistent': { exit: 1, summary: 'the earlier tree is not a prefix of the later one' },
+  'merkle/bad-tile': { exit: 1, summary: 'the tile has another size than its place in the tensor demands' },
+  'merkle/bad-entry': { exit: 1, summary: 'a settlement entry is malformed or stands twice' },
+  // onnx
+  'onnx/truncated': { exit: 2, summary: 'the file ends inside a field' },
+  'onnx/bad-wire': { exit: 2, summary: 'not well-formed protobuf' },
+  'onnx/unknown-field': { exit: 2, summary: 'a protobuf field that ONNX does not define' },
+  'onnx/bad-version': { exit: 2, summary: 'an IR or opset version outside the supported range' },
+  'onnx/bad-tensor': { exit: 2, summary: 'an initializer whose data does not fit its dtype and dims' },
+  'onnx/bad-external-data': { exit: 2, summary: 'external data is missing, out of range or outside of the folder of the model' },
+  'onnx/duplicate-name': { exit: 2, summary: 'a value is defined twice' },
+  'onnx/undefined-name': { exit: 2, summary: 'a node reads a value that nothing defines' },
+  'onnx/cycle': { exit: 2, summary: 'nodes depend on each other in a circle' },
+  'onnx/bad-node': { exit: 2, summary: 'a node or attribute that its operator does not allow' },
+  'onnx/too-deep': { exit: 2, summary: 'subgraphs or functions are nested deeper than the limit' },
+  // exact
+  'exact/unsupported-operator': { exit: 2, summary: 'an operator, or a use of it, that has no exact decomposition' },
+  'exact/unsupported-type': { exit: 2, summary: 'a tensor type that exact programs do not carry' },
+  'exact/shape-mismatch': { exit: 2, summary: 'shapes that do not fit together' },
+  'exact/dynamic-shape': { exit: 2, summary: 'a shape that depends on data which was not bound when compiling' },
+  'exact/too-large': { exit: 2, summary: 'a program, value or constant beyond the limits' },
+  'exact/bad-program': { exit: 1, summary: 'program bytes that break a rule of the format' },
+  'exact/missing-input': { exit: 2, summary: 'an input that the program needs was not given' },
+  'exact/wrong-input': { exit: 2, summary: 'an input of another dtype or shape than the program was compiled for' },
+  // runtime
+  'runtime/unavailable': { exit: 4, summary: 'this runtime is not installed or cannot start here' },
+  'runtime/refused': { exit: 1, summary: 'the run is refused: it met a fault point of its program' },
+  'runtime/failed': { exit: 4, summary: 'the runtime failed while running the program' },
+  'runtime/nonconforming': { exit: 4, summary: 'this platform does not give the bits that the definition demands' },
+  // trace
+  'trace/bad-state': { exit: 1, summary: 'the state does not belong to the program' },
+  'trace/not-recorded': { exit: 2, summary: 'the value was not recorded in this trace' },
+  'trace/bad-step': { exit: 1, summary: 'a step does not follow from the one before it' },
+  // receipt
+  'receipt/bad-signature': { exit: 1, summary: 'the signature is not by the stated signer' },
+  'receipt/malformed-signature': { exit: 1, summary: 'the signature has the wrong length, a high s or a bad v' },
+  'receipt/undecided-signature': { exit: 3, summary: 'a contract signature cannot be checked without a chain' },
+  'receipt/wrong-job': { exit: 1, summary: 'the claim answers another job' },
+  'receipt/wrong-program': { exit: 1, summary: 'the program bytes have another root than the job names' },
+  'receipt/wrong-state': { exit: 1, summary: 'the state has another root than the one named' },
+  'receipt/wrong-inputs': { exit: 1, summary: 'the inputs have another root than the job names' },
+  'receipt/wrong-outputs': { exit: 1, summary: 'the outputs have another root than the claim names' },
+  'receipt/wrong-run': { exit: 1, summary: 'the steps have another root than the claim names' },
+  'receipt/wrong-values': { exit: 1, summary: 'the operator values have another root than the step names' },
+  'receipt/wrong-policy': { exit: 1, summary: 'the policy has another hash than the job names' },
+  'receipt/wrong-metadata': { exit: 1, summary: 'the metadata has another hash than the receipt names' },
+  'receipt/wrong-model': { exit: 1, summary: 'the model file has another hash than the metadata names' },
+  'receipt/wrong-seal': { exit: 1, summary: 'the seal does not open to this claim' },
+  'receipt/wrong-seal-set': { exit: 1, summary: 'the seal set is not the one that the receipt names' },
+  'receipt/bad-keystore': { exit: 2, summary: 'no usable key: the keystore cannot be read or decrypted' },
+  // bundle
+  'bundle/missing-file': { exit: 1, summary: 'a file of the bundle is missing' },
+  'bundle/unexpected-file': { exit: 1, summary: 'a file that does not belong to a bundle' },
+  'bundle/not-regular': { exit: 1, summary: 'a link or special file in a bundle' },
+  'bundle/wrong-object': { exit: 1, summary: 'an object whose bytes do not hash to its name' },
+  'bundle/wrong-size': { exit: 1, summary: 'a file with another size than its place demands' },
+  'bundle/exists': { exit: 2, summary: 'the output folder exists already' },
+  // attest
+  'attest/duplicate-signer': { exit: 1, summary: 'two statements by one signer where one counts' },
+  'attest/equivocation': { exit: 1, summary: 'one provider signed two different claims for one job' },
+  'attest/not-sealed': { exit: 1, summary: 'a receipt without its seal' },
+  'attest/late-seal': { exit: 1, summary: 'a seal after the seal deadline or after a reveal' },
+  'attest/not-a-replica': { exit: 1, summary: 'a provider that the policy does not name' },
+  'attest/no-agreement': { exit: 1, summary: 'agreement is no longer possible' },
+  'attest/pending': { exit: 3, summary: 'not enough receipts yet' },
+  'attest/timed-out': { exit: 3, summary: 'the deadline passed without agreement' },
+  // audit, dispute
+  'audit/mismatch': { exit: 1, summary: 'replaying the step gives another result than the one claimed' },
+  'dispute/different-jobs': { exit: 2, summary: 'the two runs answer different jobs' },
+  // cli
+  'cli/usage': { exit: 2, summary: 'the command cannot be understood' },
+  'cli/not-found': { exit: 2, summary: 'a file that was named does not exist' },
+} as const satisfies Record<string, { exit: 1 | 2 | 3 | 4; summary: string }>
+
+/** A name in the fault table. */
+export type FaultCode = keyof typeof FAULTS
+
+/** What a fault knows beside its name. Never holds secrets, weights or inputs. */
+export interface FaultDetail {
+  readonly expected?: unknown
+  readonly found?: unknown
+  readonly where?: string
+  readonly hint?: string
+  readonly cause?: unknown
+}
+
+/**
+ * The error of this library: a code from the fault table, one sentence, and where it applies what was expected and found.
+ *
+ * @example
+ * try { decode(bytes) } catch (error) { if (Fault.is(error, 'onnx/truncated')) console.log(error.message) }
+ */
+export class Fault extends Error {
+  override readonly name = 'Fault'
+  readonly code: FaultCode
+  readonly detail: FaultDetail
+
+  constructor(code: FaultCode, message: string, detail: FaultDetail = {}) {
+    super(describe(code, message, detail), detail.cause === undefined ? undefined : { cause: detail.cause })
+    this.code = code
+    this.detail = detail
+  }
+
+  /** Exit code of the command line for this fault. */
+  get exit(): 1 | 2 | 3 | 4 {
+    return FAULTS[this.code].exit
+  }
+
+  /** True where `error` is a fault, of this code if one is given. */
+  static is(error: unknown, code?: FaultCode): error is Fault {
+    return error instanceof Fault && (code === undefined || error.code === code)
+  }
+}
+
+function describe(code: FaultCode, message: string, { expected, found, where, hint }: FaultDetail): string {
+  const parts = [`${message} (${code})`]
+  if (where !== undefined) parts.push(`at ${where}`)
+  if (expected !== undefined) parts.push(`expected ${String(expected)}`)
+  if (found !== undefined) parts.push(`found ${String(found)}`)
+  if (hint !== undefined) parts.push(hint)
+  return parts.join('; ')
+}
+
+/** Throws the fault unless the condition holds. The message is made only when it is needed. */
+export function demand(condition: unknown, code: FaultCode, message: () => string, detail?: FaultDetail): asserts condition {
+  if (!condition) throw new Fault(code, message(), detail)
+}
+
+/** Throws `core/aborted` where the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new Fault('core/aborted', 'cancelled', { cause: signal.reason })
+}

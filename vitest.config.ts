@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^countersign$/, replacement: new URL('./src/index.ts', import.meta.url).pathname },
+      { find: /^countersign\/disk$/, replacement: new URL('./src/disk.ts', import.meta.url).pathname },
+      { find: /^countersign\/settlement$/, replacement: new URL('./src/merkle/settlement.ts', import.meta.url).pathname },
+      { find: /^countersign\/(.*)$/, replacement: new URL('./src/$1.ts', import.meta.url).pathname },
+    ],
+  },
+  test: { include: ['test/**/*.test.ts'], exclude: ['test/long/**'], testTimeout: 30_000 },
+})
