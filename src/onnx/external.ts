@@ -69,5 +69,4 @@ export function safeLocation(location: string): string {
   return names.join('/')
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const FORBIDDEN = /[\\:\u0000-\u001f\u007f]/
