@@ -1,0 +1,207 @@
+/**
+ * Lowers a program to standard ONNX models of nodes whose results do not depend on the platform.
+ *
+ * Data flow: (fixed parameters) -> prepare model -> weights on their grids -> step model (inputs, carried parameters) -> values + suspicions.
+ * @module
+ */
+import { DTYPES, type DType, type Tensor } from '../core/tensor.js'
+import { encode } from '../onnx/encode.js'
+import { protoOf, type Attribute, type Graph, type Model, type Node, type ValueInfo } from '../onnx/graph.js'
+import { Emitter, carrierOf, type EmittedAttribute, type EmittedNode } from './emitter.js'
+import { opOf } from './ops/index.js'
+import { ABSENT, type NodeValue, type Program } from './program.js'
+
+/** IR and opset versions of lowered models: the newest that ONNX Runtime 1.30 takes (BitCast is of opset 26). */
+const LOWERED = { irVersion: 13, opset: 26 } as const
+
+/** A named boundary value of a lowered model. */
+export interface Port {
+  readonly name: string
+  /** Type on the wire: 16-bit floats as uint16. */
+  readonly dtype: DType
+  readonly dims: readonly number[]
+}
+
+/** A program as standard ONNX. */
+export interface Lowered {
+  /** Computes what follows from the fixed parameters alone; undefined where nothing does. */
+  readonly prepare:
+    { readonly model: Uint8Array; readonly inputs: readonly number[]; readonly outputs: readonly string[] } | undefined
+  /** Bytes of the step model, given the results of `prepare` by name. */
+  step(weights: ReadonlyMap<string, Tensor>): Uint8Array
+  /** Name in the step model of every program value that is fed: inputs and carried parameters, by number. */
+  readonly feeds: ReadonlyMap<number, string>
+  /** Name of each recorded value, by number. A value that is itself fed, fixed or constant is not among them. */
+  readonly fetches: ReadonlyMap<number, string>
+  /** The nodes with fault points in program order; their suspicions are the elements of the output of this name. */
+  readonly faults: { readonly name: string; readonly nodes: readonly number[] } | undefined
+}
+
+/** What to lower a program for. */
+export interface LowerOptions {
+  /** Numbers of the values that a run must return. */
+  readonly record: readonly number[]
+}
+
+const valueName = (number: number) => `v${number}`
+
+/** The lowering of a program. Parameters that no step changes are fixed. */
+export function lower(program: Program, { record }: LowerOptions): Lowered {
+  const g = new Emitter()
+  const carried = new Set(program.carries.map((carry) => carry.parameter))
+  const names = new Map<number, string>()
+  const fixed: number[] = []
+  const feeds = new Map<number, string>()
+  const suspicions: { node: number; name: string }[] = []
+  program.values.forEach((value, number) => {
+    if (value.kind === 'node') {
+      const inputs = value.inputs.map((input) => (input === ABSENT ? '' : names.get(input)!))
+      const node = {
+        attributes: value.attributes,
+        inputs: value.inputs.filter((i) => i !== ABSENT).map((i) => program.values[i]),
+        output: value,
+      }
+      const row = opOf(value.op)
+      if (row.faults !== undefined) suspicions.push({ node: number, name: row.faults.suspect(g, inputs, node) })
+      names.set(number, row.lower(g, inputs, node))
+      return
+    }
+    if (value.kind === 'constant') return void names.set(number, g.constant(value.tensor))
+    names.set(number, valueName(number))
+    if (value.kind === 'parameter' && !carried.has(number)) {
+      fixed.push(number)
+      g.fix(valueName(number))
+    } else feeds.set(number, valueName(number))
+  })
+  const faults = emitFaults(g, suspicions)
+  const fetches = new Map(record.filter((n) => program.values[n].kind === 'node').map((n) => [n, names.get(n)!]))
+  return assemble({ g, program, fixed, feeds, fetches, faults })
+}
+
+/** One int32 vector: a one for every node whose fault point may have been met. */
+function emitFaults(g: Emitter, suspicions: readonly { node: number; name: string }[]): Lowered['faults'] {
+  if (suspicions.length === 0) return undefined
+  const flags = suspicions.map(({ name }) => g.reshape(g.cast(name, 'int32'), [1]))
+  return { name: g.concat(flags, 0), nodes: suspicions.map(({ node }) => node) }
+}
+
+interface Parts {
+  readonly g: Emitter
+  readonly program: Program
+  readonly fixed: readonly number[]
+  readonly feeds: ReadonlyMap<number, string>
+  readonly fetches: ReadonlyMap<number, string>
+  readonly faults: Lowered['faults']
+}
+
+function assemble({ g, program, fixed, feeds, fetches, faults }: Parts): Lowered {
+  const roots = [...new Set([...fetches.values(), ...(faults ? [faults.name] : [])])]
+  const live = liveNodes(g.nodes, roots)
+  const before = live.filter((node) => node.fixed)
+  const during = live.filter((node) => !node.fixed)
+  const needed = new Set([...during.flatMap((node) => node.inputs), ...roots])
+  const made = new Set(before.flatMap((node) => node.outputs))
+  const boundary = [...made].filter((name) => needed.has(name))
+  const direct = fixed.filter((number) => needed.has(valueName(number)))
+  const port = (number: number): Port => ({
+    name: valueName(number),
+    dtype: carrierOf(program.values[number].dtype),
+    dims: program.values[number].dims,
+  })
+  const passed = [...boundary, ...direct.map(valueName)]
+  const used = fixed.filter(
+    (number) => before.some((node) => node.inputs.includes(valueName(number))) || direct.includes(number),
+  )
+  const prepare =
+    passed.length === 0
+      ? undefined
+      : {
+          model: encode(modelOf({ nodes: before, inputs: used.map(port), outputs: passed, g })),
+          inputs: used,
+          outputs: passed,
+        }
+  const inputs = [...feeds.keys()].map(port)
+  return {
+    prepare,
+    step: (weights) => encode(modelOf({ nodes: during, inputs, outputs: roots, g, weights })),
+    feeds,
+    fetches,
+    faults,
+  }
+}
+
+function liveNodes(nodes: readonly EmittedNode[], roots: readonly string[]): EmittedNode[] {
+  const needed = new Set(roots)
+  const live: EmittedNode[] = []
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    if (!nodes[i].outputs.some((name) => needed.has(name))) continue
+    live.push(nodes[i])
+    for (const input of nodes[i].inputs) needed.add(input)
+  }
+  return live.reverse()
+}
+
+function modelOf({
+  nodes,
+  inputs,
+  outputs,
+  g,
+  weights,
+}: {
+  nodes: readonly EmittedNode[]
+  inputs: readonly Port[]
+  outputs: readonly string[]
+  g: Emitter
+  weights?: ReadonlyMap<string, Tensor>
+}): Model {
+  const used = new Set([...nodes.flatMap((node) => node.inputs), ...outputs])
+  const held = [...g.initializers, ...(weights ?? [])].filter(([name]) => used.has(name))
+  // Initializers that are also inputs are overridable: no optimizer may treat them as known, so no constant is folded or deleted.
+  const overridable = held.map(([name, value]): ValueInfo => portInfo({ name, dtype: value.dtype, dims: value.dims }))
+  const graph: Graph = {
+    name: 'countersign',
+    nodes: nodes.map(nodeOf),
+    inputs: [...inputs.map(portInfo), ...overridable],
+    outputs: outputs.map((name) => ({ name, kind: 'unknown', dtype: 0, dims: undefined })),
+    initializers: new Map(held.map(([name, value]) => [name, protoOf(value, name)])),
+    valueInfo: [],
+  }
+  const { irVersion, opset } = LOWERED
+  return {
+    irVersion,
+    opsets: new Map([['', opset]]),
+    producerName: 'countersign',
+    producerVersion: '',
+    domain: '',
+    modelVersion: 0n,
+    docString: '',
+    metadata: new Map(),
+    graph,
+    functions: [],
+  }
+}
+
+const portInfo = ({ name, dtype, dims }: Port): ValueInfo => ({ name, kind: 'tensor', dtype: DTYPES[dtype].code, dims })
+
+function nodeOf(node: EmittedNode): Node {
+  const attributes = new Map(Object.entries(node.attributes).map(([name, value]) => [name, attributeOf(value)]))
+  return {
+    name: node.outputs[0],
+    op: node.op,
+    domain: '',
+    overload: '',
+    inputs: node.inputs,
+    outputs: node.outputs,
+    attributes,
+  }
+}
+
+function attributeOf(value: EmittedAttribute): Attribute {
+  if (typeof value === 'number') return { kind: 'int', value: BigInt(value) }
+  if (typeof value === 'string') return { kind: 'string', value: new TextEncoder().encode(value) }
+  if ('float' in value) return { kind: 'float', value: value.float }
+  return { kind: 'ints', value: value.map(BigInt) }
+}
+
+/** The node at this number. */
+export const nodeAt = (program: Program, number: number): NodeValue => program.values[number] as NodeValue

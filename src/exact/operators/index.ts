@@ -1,0 +1,23 @@
+/**
+ * The operator table: one row per ONNX operator and range of opsets. The row in force is the newest that is not newer than the file's opset.
+ * @module
+ */
+import type { OperatorRow } from '../operator.js'
+import { BASIC } from './basic.js'
+
+/** Every operator that decomposes. */
+export const OPERATORS: readonly OperatorRow[] = [...BASIC]
+
+const TABLE = new Map<string, OperatorRow[]>()
+for (const row of OPERATORS) {
+  const key = `${row.domain}:${row.op}`
+  TABLE.set(
+    key,
+    [...(TABLE.get(key) ?? []), row].sort((a, b) => b.since - a.since),
+  )
+}
+
+/** The row for an operator at an opset version, or undefined where the table has none. */
+export function rowOf(domain: string, op: string, opset: number): OperatorRow | undefined {
+  return TABLE.get(`${domain === 'ai.onnx' ? '' : domain}:${op}`)?.find((row) => row.since <= opset)
+}

@@ -1,0 +1,443 @@
+/**
+ * Elementwise exact ops: each output element follows from one element of each operand.
+ * Numerics: IEEE 754 round to nearest even, each operation rounded on its own; integers wrap.
+ * @module
+ */
+import {
+  DTYPES,
+  allocate,
+  isFloat,
+  sizeOf,
+  type DType,
+  type Tensor,
+  type TensorData,
+  type TensorType,
+} from '../../core/tensor.js'
+import { Fault, demand } from '../../core/faults.js'
+import type { Emitter } from '../emitter.js'
+import type { ExactOp, FaultPoint, LoweredNode, Referee } from '../op.js'
+import { broadcastDims, broadcastMap } from './broadcast.js'
+
+type Scalar = number | bigint
+type ReadArray = { readonly [index: number]: Scalar }
+type WriteArray = { [index: number]: Scalar; readonly length: number }
+
+const FLOATS: readonly DType[] = ['float32', 'float64']
+const SIGNED: readonly DType[] = ['int8', 'int16', 'int32', 'int64']
+const UNSIGNED: readonly DType[] = ['uint8', 'uint16', 'uint32', 'uint64']
+const INTEGERS: readonly DType[] = [...SIGNED, ...UNSIGNED]
+const NUMBERS: readonly DType[] = [...FLOATS, ...INTEGERS]
+
+/** Integer types that the ONNX Runtime kernels of arithmetic take; the others are computed in the wider one and wrapped. */
+const WIDE: Partial<Record<DType, DType>> = {
+  int8: 'int32',
+  uint8: 'int32',
+  int16: 'int32',
+  uint16: 'int32',
+  uint32: 'int64',
+  uint64: 'int64',
+}
+
+const isBig = (dtype: DType) => dtype === 'int64' || dtype === 'uint64'
+
+/** Fills a fresh array: element i is `f` of the operands' elements that broadcast to i. Storing rounds and wraps. */
+function map(inputs: readonly Tensor[], output: TensorType, f: (...values: Scalar[]) => Scalar | boolean): TensorData {
+  const data = allocate(output.dtype, sizeOf(output.dims))
+  const out = data as unknown as WriteArray
+  const sources = inputs.map((input) => input.data as unknown as ReadArray)
+  const maps = inputs.map((input) => broadcastMap(input.dims, output.dims))
+  const [a, b, c] = sources
+  const at = (k: number, i: number) => (maps[k] === undefined ? i : maps[k][i])
+  const big = isBig(output.dtype)
+  const write = (i: number, value: Scalar | boolean) =>
+    (out[i] = typeof value === 'boolean' ? (value ? 1 : 0) : big ? BigInt(value) : value)
+  if (inputs.length === 1) for (let i = 0; i < out.length; i++) write(i, f(a[at(0, i)]))
+  else if (inputs.length === 2) for (let i = 0; i < out.length; i++) write(i, f(a[at(0, i)], b[at(1, i)]))
+  else for (let i = 0; i < out.length; i++) write(i, f(a[at(0, i)], b[at(1, i)], c[at(2, i)]))
+  return data
+}
+
+/** Refuses operands of different element types, or of a type that the op does not have. */
+function sameType(name: string, inputs: readonly TensorType[], dtypes: readonly DType[]): DType {
+  const dtype = inputs[0].dtype
+  for (const input of inputs)
+    demand(
+      input.dtype === dtype,
+      'exact/unsupported-type',
+      () => `${name} of ${inputs.map((t) => t.dtype).join(' and ')}`,
+    )
+  demand(dtypes.includes(dtype), 'exact/unsupported-type', () => `${name} of ${dtype}`)
+  return dtype
+}
+
+/** Runs `emit` on operands cast to the type that the kernels take, and casts the result back (which wraps). */
+function widened(
+  g: Emitter,
+  inputs: readonly string[],
+  dtype: DType,
+  emit: (inputs: string[], dtype: DType) => string,
+): string {
+  const wide = WIDE[dtype]
+  if (wide === undefined) return emit([...inputs], dtype)
+  return g.cast(
+    emit(
+      inputs.map((input) => g.cast(input, wide)),
+      wide,
+    ),
+    dtype,
+  )
+}
+
+interface ArithmeticRow {
+  readonly name: string
+  readonly number: number
+  readonly dtypes: readonly DType[]
+  readonly float?: (...values: number[]) => number
+  /** 32-bit integers and narrower, exact or right in the low 32 bits. */
+  readonly int?: (...values: number[]) => number
+  /** 64-bit integers. */
+  readonly big?: (...values: bigint[]) => bigint
+  /** The zero result of this op is always +0. */
+  readonly plusZero?: true
+  readonly emit?: (g: Emitter, inputs: string[], dtype: DType) => string
+  readonly faults?: FaultPoint
+  readonly arity: 1 | 2
+  readonly source: string
+}
+
+/** An op whose output has the element type of its operands. */
+function arithmetic(row: ArithmeticRow): ExactOp {
+  const pick = (dtype: DType) =>
+    (isFloat(dtype) ? row.float : isBig(dtype) ? row.big : row.int) as (...values: Scalar[]) => Scalar
+  const emit = row.emit ?? ((g: Emitter, inputs: string[]) => g.node(row.name, inputs))
+  return {
+    name: row.name,
+    number: row.number,
+    attributes: [],
+    halves: 'widen',
+    dtypes: row.dtypes,
+    infer: (inputs) => ({
+      dtype: sameType(row.name, inputs, row.dtypes),
+      dims: broadcastDims(...inputs.map((t) => t.dims)),
+    }),
+    evaluate(inputs, _attributes, output) {
+      const f = pick(output.dtype)
+      return row.plusZero && isFloat(output.dtype)
+        ? map(inputs, output, (...values) => (f(...values) as number) + 0)
+        : map(inputs, output, f)
+    },
+    lower(g, inputs, { output }) {
+      const result = widened(g, inputs, output.dtype, (wide, dtype) => emit(g, wide, dtype))
+      return row.plusZero && isFloat(output.dtype) ? g.plusZero(result, output.dtype) : result
+    },
+    faults: row.faults,
+    referee: 'elementwise',
+    source: row.source,
+  }
+}
+
+/** An op that gives bool. */
+function predicate(
+  name: string,
+  number: number,
+  dtypes: readonly DType[],
+  test: (...values: Scalar[]) => boolean,
+  lower: (g: Emitter, inputs: readonly string[], node: LoweredNode) => string,
+): ExactOp {
+  return {
+    name,
+    number,
+    attributes: [],
+    halves: 'widen',
+    dtypes,
+    infer(inputs) {
+      sameType(name, inputs, dtypes)
+      return { dtype: 'bool', dims: broadcastDims(...inputs.map((t) => t.dims)) }
+    },
+    evaluate: (inputs, _attributes, output) => map(inputs, output, test),
+    lower,
+    referee: 'elementwise',
+    source: `ONNX ${name}`,
+  }
+}
+
+/** Integer operands of a comparison, in a type that the kernels compare; uint64 keeps its order by moving the range. */
+function comparable(g: Emitter, inputs: readonly string[], dtype: DType): string[] {
+  if (dtype === 'uint64') return inputs.map((input) => g.node('Sub', [g.cast(input, 'int64'), lowest64(g)]))
+  const wide = WIDE[dtype] ?? (dtype === 'bool' ? 'int32' : undefined)
+  return wide === undefined ? [...inputs] : inputs.map((input) => g.cast(input, wide))
+}
+const lowest64 = (g: Emitter) => g.constant({ dtype: 'int64', dims: [], data: BigInt64Array.of(-(1n << 63n)) })
+
+/** Round half to even, as binary64 arithmetic: exact for every input. */
+export function roundEven(x: number): number {
+  const floor = Math.floor(x)
+  const rest = x - floor
+  if (rest < 0.5) return floor
+  if (rest > 0.5) return floor + 1
+  return floor % 2 === 0 ? floor : floor + 1
+}
+
+const divisorFault: FaultPoint = {
+  find([a, b]) {
+    if (isFloat(a.dtype)) return undefined
+    const dims = broadcastDims(a.dims, b.dims)
+    const at = broadcastMap(b.dims, dims)
+    for (let i = 0; i < sizeOf(dims); i++)
+      if (Number(b.data[at ? at[i] : i]) === 0) return { reason: 'divisor', element: i }
+    return undefined
+  },
+  suspect(g, [, b], node) {
+    if (isFloat(node.inputs[1].dtype)) return g.constant({ dtype: 'bool', dims: [], data: new Uint8Array(1) })
+    return g.any(g.equal(g.cast(b, 'int64'), g.scalar('int64', 0)), node.inputs[1].dims)
+  },
+}
+
+/** Integer division never meets a zero divisor nor lowest / -1: both are masked, the first is a fault point. */
+function safeDivision(op: 'Div' | 'Mod') {
+  return (g: Emitter, [a, b]: string[], dtype: DType): string => {
+    if (isFloat(dtype)) return g.node(op, [a, b], op === 'Mod' ? { fmod: 1 } : {})
+    const zero = g.scalar(dtype, 0)
+    const minusOne = g.equal(b, g.scalar(dtype, -1))
+    const masked = g.where(g.or(g.equal(b, zero), minusOne), g.scalar(dtype, 1), b)
+    const special = op === 'Div' ? g.node('Neg', [a]) : zero
+    return g.where(minusOne, special, g.node(op, [a, masked]))
+  }
+}
+
+const truncDivide = (a: bigint, b: bigint) => (b === 0n ? 0n : a / b)
+/** Sign of the divisor, as ONNX Mod with fmod = 0 has it. */
+const floorMod = (a: bigint, b: bigint) => (b === 0n ? 0n : ((a % b) + b) % b)
+const viaBig = (f: (a: bigint, b: bigint) => bigint) => (a: number, b: number) => Number(f(BigInt(a), BigInt(b)))
+
+export const ELEMENTWISE: readonly ExactOp[] = [
+  arithmetic({
+    name: 'Add',
+    number: 1,
+    arity: 2,
+    dtypes: NUMBERS,
+    float: (a, b) => a + b,
+    int: (a, b) => a + b,
+    big: (a, b) => a + b,
+    source: 'IEEE 754 addition; ONNX Add',
+  }),
+  arithmetic({
+    name: 'Sub',
+    number: 2,
+    arity: 2,
+    dtypes: NUMBERS,
+    float: (a, b) => a - b,
+    int: (a, b) => a - b,
+    big: (a, b) => a - b,
+    source: 'IEEE 754 subtraction; ONNX Sub',
+  }),
+  arithmetic({
+    name: 'Mul',
+    number: 3,
+    arity: 2,
+    dtypes: NUMBERS,
+    float: (a, b) => a * b,
+    int: Math.imul,
+    big: (a, b) => a * b,
+    source: 'IEEE 754 multiplication; ONNX Mul',
+  }),
+  arithmetic({
+    name: 'Div',
+    number: 4,
+    arity: 2,
+    dtypes: NUMBERS,
+    float: (a, b) => a / b,
+    int: viaBig(truncDivide),
+    big: truncDivide,
+    emit: safeDivision('Div'),
+    faults: divisorFault,
+    source: 'IEEE 754 division; ONNX Div (integers truncate)',
+  }),
+  arithmetic({
+    name: 'Mod',
+    number: 5,
+    arity: 2,
+    dtypes: INTEGERS,
+    int: viaBig(floorMod),
+    big: floorMod,
+    emit: safeDivision('Mod'),
+    faults: divisorFault,
+    source: 'ONNX Mod with fmod = 0',
+  }),
+  arithmetic({
+    name: 'Sqrt',
+    number: 6,
+    arity: 1,
+    dtypes: FLOATS,
+    float: Math.sqrt,
+    source: 'IEEE 754 squareRoot; ONNX Sqrt',
+  }),
+  arithmetic({
+    name: 'Neg',
+    number: 7,
+    arity: 1,
+    dtypes: [...FLOATS, ...SIGNED],
+    float: (a) => -a,
+    int: (a) => -a,
+    big: (a) => -a,
+    source: 'IEEE 754 negate; ONNX Neg',
+  }),
+  arithmetic({
+    name: 'Abs',
+    number: 8,
+    arity: 1,
+    dtypes: NUMBERS,
+    float: Math.abs,
+    int: Math.abs,
+    big: (a) => (a < 0n ? -a : a),
+    source: 'IEEE 754 abs; ONNX Abs',
+  }),
+  arithmetic({
+    name: 'Floor',
+    number: 9,
+    arity: 1,
+    dtypes: FLOATS,
+    float: Math.floor,
+    plusZero: true,
+    source: 'ONNX Floor, zeros positive',
+  }),
+  arithmetic({
+    name: 'Ceil',
+    number: 10,
+    arity: 1,
+    dtypes: FLOATS,
+    float: Math.ceil,
+    plusZero: true,
+    source: 'ONNX Ceil, zeros positive',
+  }),
+  arithmetic({
+    name: 'Round',
+    number: 11,
+    arity: 1,
+    dtypes: FLOATS,
+    float: roundEven,
+    plusZero: true,
+    source: 'ONNX Round (half to even), zeros positive',
+  }),
+  arithmetic({
+    name: 'Max',
+    number: 13,
+    arity: 2,
+    dtypes: NUMBERS,
+    float: Math.max,
+    int: Math.max,
+    big: (a, b) => (a > b ? a : b),
+    plusZero: true,
+    source: 'ONNX Max, NaN propagates, zeros positive',
+  }),
+  arithmetic({
+    name: 'Min',
+    number: 14,
+    arity: 2,
+    dtypes: NUMBERS,
+    float: Math.min,
+    int: Math.min,
+    big: (a, b) => (a < b ? a : b),
+    plusZero: true,
+    source: 'ONNX Min, NaN propagates, zeros positive',
+  }),
+  arithmetic({
+    name: 'Relu',
+    number: 15,
+    arity: 1,
+    dtypes: FLOATS,
+    float: (a) => Math.max(a, 0),
+    plusZero: true,
+    emit: (g, [a], dtype) => g.node('Max', [a, g.scalar(dtype, 0)]),
+    source: 'ONNX Relu, NaN propagates, zeros positive',
+  }),
+  predicate(
+    'Equal',
+    16,
+    [...NUMBERS, 'bool'],
+    (a, b) => a === b,
+    (g, inputs, { inputs: [{ dtype }] }) => g.node('Equal', comparable(g, inputs, dtype)),
+  ),
+  predicate(
+    'Less',
+    17,
+    NUMBERS,
+    (a, b) => a < b,
+    (g, inputs, { inputs: [{ dtype }] }) => g.node('Less', comparable(g, inputs, dtype)),
+  ),
+  predicate(
+    'And',
+    18,
+    ['bool'],
+    (a, b) => a === 1 && b === 1,
+    (g, inputs) => g.node('And', inputs),
+  ),
+  predicate(
+    'Or',
+    19,
+    ['bool'],
+    (a, b) => a === 1 || b === 1,
+    (g, inputs) => g.node('Or', inputs),
+  ),
+  predicate(
+    'Not',
+    20,
+    ['bool'],
+    (a) => a === 0,
+    (g, inputs) => g.node('Not', inputs),
+  ),
+  predicate(
+    'Xor',
+    21,
+    ['bool'],
+    (a, b) => a !== b,
+    (g, inputs) => g.node('Xor', inputs),
+  ),
+  predicate(
+    'IsNaN',
+    24,
+    FLOATS,
+    (a) => a !== a,
+    (g, inputs) => g.node('IsNaN', inputs),
+  ),
+  {
+    name: 'Where',
+    number: 22,
+    attributes: [],
+    halves: 'carry',
+    dtypes: 'any',
+    infer([condition, a, b]) {
+      demand(condition.dtype === 'bool', 'exact/unsupported-type', () => 'Where needs a bool condition')
+      demand(a.dtype === b.dtype, 'exact/unsupported-type', () => `Where of ${a.dtype} and ${b.dtype}`)
+      return { dtype: a.dtype, dims: broadcastDims(condition.dims, a.dims, b.dims) }
+    },
+    evaluate: (inputs, _attributes, output) => map(inputs, output, (c, a, b) => (c === 1 ? a : b)),
+    lower(g, [c, a, b], { output: { dtype } }) {
+      // The kernel has no 16-bit or unsigned 32- and 64-bit forms in both packages: go through a type of the same or a larger width.
+      const via: Partial<Record<DType, DType>> = {
+        ...WIDE,
+        float16: 'int32',
+        bfloat16: 'int32',
+        bool: 'uint8',
+        uint8: undefined,
+      }
+      const wide = via[dtype]
+      if (wide === undefined) return g.where(c, a, b)
+      const back = dtype === 'float16' || dtype === 'bfloat16' ? 'uint16' : dtype
+      return g.cast(g.where(c, g.cast(a, wide), g.cast(b, wide)), back)
+    },
+    referee: 'elementwise',
+    source: 'ONNX Where',
+  },
+]
+
+/** Referee kind of every op of this file. */
+export const ELEMENTWISE_REFEREE: Referee = 'elementwise'
+
+/** The lowest and highest value of an integer type. */
+export function rangeOf(dtype: DType): readonly [bigint, bigint] {
+  const { bytes, kind } = DTYPES[dtype]
+  if (kind === 'signed') return [-(1n << BigInt(8 * bytes - 1)), (1n << BigInt(8 * bytes - 1)) - 1n]
+  if (kind === 'unsigned' || kind === 'bool') return [0n, kind === 'bool' ? 1n : (1n << BigInt(8 * bytes)) - 1n]
+  throw new Fault('exact/unsupported-type', `${dtype} is not an integer type`)
+}
