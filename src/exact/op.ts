@@ -7,7 +7,7 @@ import type { Attributes } from './program.js'
 import type { Emitter } from './emitter.js'
 
 /** Why a run is refused; the number stands in the refusal record. */
-export const REASONS = { nan: 1, divisor: 2, index: 3, output: 4 } as const
+export const REASONS = { nan: 1, 'zero-divisor': 2, 'index-out-of-range': 3, 'nan-result': 4 } as const
 export type Reason = keyof typeof REASONS
 
 /** The first faulty element of an operand, in row-major order. */

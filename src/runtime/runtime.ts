@@ -57,7 +57,7 @@ export interface Runtime {
 
 /** A run that its program refuses: the same fault on every platform. */
 export class Refusal extends Fault {
-  /** Number of the value whose node met the fault point (for `output`: of the output or carried value). */
+  /** Number of the value whose node met the fault point (for `nan-result`: of the output or carried value). */
   readonly node: number
   /** First faulty element of the operand, row-major. */
   readonly element: number
@@ -74,9 +74,9 @@ export class Refusal extends Fault {
 }
 const WHY: Record<Reason, string> = {
   nan: 'a NaN enters an op that platforms let swallow it',
-  divisor: 'an integer is divided by zero',
-  index: 'an index is out of range',
-  output: 'a NaN reaches an output or the next state',
+  'zero-divisor': 'an integer is divided by zero',
+  'index-out-of-range': 'an index is out of range',
+  'nan-result': 'a NaN reaches an output or the next state',
 }
 
 /** Refuses tensors that do not fit the program's parameters or inputs. */
@@ -103,6 +103,6 @@ export function demandTypes(given: readonly Tensor[], wanted: 'state' | 'inputs'
 export function demandNumbers(program: Program, find: (number: number) => Tensor): void {
   for (const node of [...program.outputs, ...program.carries.map((carry) => carry.value)]) {
     const element = firstNaN(find(node))
-    if (element >= 0) throw new Refusal(program, { node, element, reason: 'output' })
+    if (element >= 0) throw new Refusal(program, { node, element, reason: 'nan-result' })
   }
 }

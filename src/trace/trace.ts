@@ -7,8 +7,9 @@ import { demand } from '../core/faults.js'
 import { equalBits, type Tensor } from '../core/tensor.js'
 import { hash } from '../exact/format.js'
 import type { Program } from '../exact/program.js'
-import type { Runtime, Session } from '../runtime/runtime.js'
+import { Refusal, type Runtime, type Session } from '../runtime/runtime.js'
 import { digestOf, rootOfDigests, rootOfTensors } from './digests.js'
+import { refusalRecord, type RunRefusal } from './refusal.js'
 import { jobInputs, runRoot, type Step } from './step.js'
 
 /** A recorded run. */
@@ -24,6 +25,8 @@ export interface Trace {
   readonly steps: readonly Step[]
   /** With an operator trace: for every step all values in the program's numbering. */
   readonly values: readonly (readonly Tensor[])[] | undefined
+  /** Where and why the run was refused, if it was: then there are no outputs, and the state is the one before that step. */
+  readonly refusal: RunRefusal | undefined
 }
 
 /** Options of {@link record}. */
@@ -45,8 +48,8 @@ export interface Work {
 }
 
 /**
- * Runs the steps on a runtime and records them.
- * @throws Refusal, Fault `exact/wrong-input`, `trace/bad-state`, `runtime/failed`, `core/aborted`.
+ * Runs the steps on a runtime and records them. A refused run is recorded too: it is a claim like any other.
+ * @throws Fault `exact/wrong-input`, `trace/bad-state`, `runtime/failed`, `core/aborted`.
  */
 export async function record(work: Work, runtime: Runtime, options: RecordOptions = {}): Promise<Trace> {
   const { operatorTrace = false, signal } = options
@@ -65,19 +68,18 @@ export async function recordSteps(session: Session, work: Work, options: RecordO
   const steps: Step[] = []
   const values: (readonly Tensor[])[] = []
   let outputs: readonly Tensor[] = []
+  let refusal: RunRefusal | undefined
   for (const [index, inputs] of work.inputs.entries()) {
     const before = session.state
-    const result = await session.step(inputs, { signal })
-    steps.push(
-      commitStep(index, {
-        before,
-        inputs,
-        after: session.state,
-        outputs: result.outputs,
-        values: operatorTrace ? result.values : undefined,
-      }),
-    )
-    if (result.values !== undefined) values.push(result.values)
+    const result = await refusable(session.step(inputs, { signal }))
+    if (result instanceof Refusal) {
+      refusal = { step: index, node: result.node, element: result.element, reason: result.reason }
+      steps.push(...refusedSteps(refusal, { before, inputs, total: work.inputs.length }))
+      break
+    }
+    const recorded = operatorTrace ? result.values : undefined
+    steps.push(commitStep(index, { before, inputs, after: session.state, outputs: result.outputs, values: recorded }))
+    if (recorded !== undefined) values.push(recorded)
     outputs = result.outputs
     onProgress?.(index + 1, work.inputs.length)
   }
@@ -87,10 +89,42 @@ export async function recordSteps(session: Session, work: Work, options: RecordO
     initialState: work.state,
     finalState: session.state,
     inputs: work.inputs,
-    outputs,
+    outputs: refusal === undefined ? outputs : [],
     steps,
     values: operatorTrace ? values : undefined,
+    refusal,
   }
+}
+
+async function refusable<T>(step: Promise<T>): Promise<T | Refusal> {
+  try {
+    return await step
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
+  }
+}
+
+/** The refused step's leaf holds the record; later leaves are zero but for the index. */
+function refusedSteps(
+  refusal: RunRefusal,
+  at: { before: readonly Tensor[]; inputs: readonly Tensor[]; total: number },
+): Step[] {
+  const state = rootOfTensors('state', at.before)
+  const nothing = { stateBefore: ZERO32, inputs: ZERO32, values: ZERO32, stateAfter: ZERO32, outputs: ZERO32 }
+  const refused: Step = {
+    index: refusal.step,
+    stateBefore: state,
+    inputs: rootOfTensors('inputs', at.inputs),
+    values: ZERO32,
+    stateAfter: state,
+    outputs: refusalRecord(refusal),
+  }
+  const later = Array.from({ length: at.total - refusal.step - 1 }, (_, i): Step => ({
+    index: refusal.step + 1 + i,
+    ...nothing,
+  }))
+  return [refused, ...later]
 }
 
 /** The tensors of one step. */
@@ -126,11 +160,11 @@ export interface Commitments {
 
 /** The commitments of a recorded run. */
 export function commit(trace: Trace): Commitments {
-  const last = trace.steps[trace.steps.length - 1]
+  const last = trace.steps[trace.refusal?.step ?? trace.steps.length - 1]
   return {
     program: hash(trace.program),
     initialState: trace.steps[0].stateBefore,
-    inputs: jobInputs(trace.steps.map((step) => step.inputs)),
+    inputs: jobInputs(trace.inputs.map((inputs) => rootOfTensors('inputs', inputs))),
     outputs: last.outputs,
     finalState: last.stateAfter,
     run: runRoot(trace.steps, trace.commitEvery),
