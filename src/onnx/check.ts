@@ -6,6 +6,8 @@
 import { demand } from '../core/faults.js'
 import type { Attribute, FunctionProto, Graph, Model, Node } from './graph.js'
 import { LIMITS } from './limits.js'
+import { calleeOf, checkExpansion, functionsByKey, type Calls } from './calls.js'
+import { labelOf, quoted } from './names.js'
 import { sorted } from './order.js'
 
 /** Versions that are read, both ends included. */
@@ -41,8 +43,6 @@ function checkOpsets(opsets: ReadonlyMap<string, number>): void {
   if (version !== undefined) within(version, SUPPORTED.opset, 'opset of ai.onnx')
 }
 
-type Calls = ReadonlyMap<string, FunctionProto>
-
 /** What holds for every node of one function or of the main graph. */
 interface Rules {
   readonly opsets: ReadonlyMap<string, number>
@@ -65,26 +65,6 @@ interface Open<T> {
   readonly reads: ReadonlySet<string>
 }
 
-const quoted = (name: string): string => JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}...` : name)
-
-/** How messages call a node: by its name, or by its operator where it has none. */
-export const labelOf = (node: Node): string => (node.name === '' ? node.op : `${node.op} ${quoted(node.name)}`)
-
-const keyOf = (domain: string, name: string, overload: string): string => JSON.stringify([domain, name, overload])
-
-/** The key of the function that a node would call. */
-const calleeOf = (node: Node): string => keyOf(node.domain, node.op, node.overload)
-
-function functionsByKey(functions: readonly FunctionProto[]): Calls {
-  const calls = new Map<string, FunctionProto>()
-  for (const item of functions) {
-    const key = keyOf(item.domain, item.name, item.overload)
-    demand(!calls.has(key), 'onnx/duplicate-name', () => `function ${quoted(item.name)}`)
-    calls.set(key, item)
-  }
-  return calls
-}
-
 function checkTop(graph: Graph, rules: Rules): Graph {
   unique(
     graph.outputs.map(({ name }) => name),
@@ -99,6 +79,7 @@ function checkTop(graph: Graph, rules: Rules): Graph {
 function checkFunction(item: FunctionProto, calls: Calls): FunctionProto {
   const where = `function ${quoted(item.name)}`
   checkOpsets(item.opsets)
+  checkDefaults(item)
   unique([...item.attributes, ...item.defaults.keys()], 'attribute')
   const references = new Set([...item.attributes, ...item.defaults.keys()])
   const scope = scopeOf(item.inputs, item.nodes, undefined, { opsets: item.opsets, calls, references })
@@ -107,6 +88,15 @@ function checkFunction(item: FunctionProto, calls: Calls): FunctionProto {
     demand(scope.names.has(name), 'onnx/undefined-name', () => quoted(name), { where })
   }
   return { ...item, nodes: part }
+}
+
+/** A default that is itself a reference has nothing to refer to; graphs as defaults have no scope that ONNX defines. */
+function checkDefaults({ name, defaults }: FunctionProto): void {
+  for (const [attribute, { kind }] of defaults) {
+    const where = `function ${quoted(name)}, attribute ${quoted(attribute)}`
+    demand(kind !== 'reference', 'onnx/bad-node', () => 'a default that is a reference', { where })
+    demand(kind !== 'graph' && kind !== 'graphs', 'onnx/unsupported', () => 'a graph as a default', { where })
+  }
 }
 
 function unique(names: readonly string[], what: string): ReadonlySet<string> {
@@ -152,7 +142,7 @@ function checkNodes(nodes: readonly Node[], scope: Scope, where: string): Open<r
 
 function checkNode(node: Node, scope: Scope): Open<Node> {
   demand(node.op !== '', 'onnx/bad-node', () => 'a node without an operator')
-  const known = scope.rules.opsets.has(node.domain) || scope.rules.calls.has(calleeOf(node))
+  const known = scope.rules.opsets.has(node.domain) || calleeOf(node, scope.rules.calls) !== undefined
   demand(known, 'onnx/bad-version', () => `no opset is imported for domain ${quoted(node.domain)}`, {
     where: labelOf(node),
   })
@@ -190,47 +180,4 @@ function checkSubgraphs(attribute: Subgraphs, scope: Scope, reads: Set<string>):
   return attribute.kind === 'graph'
     ? { kind: 'graph', value: enter(attribute.value) }
     : { kind: 'graphs', value: attribute.value.map(enter) }
-}
-
-/** The graphs inside of a node's attributes. */
-export function subgraphsOf(node: Node): readonly Graph[] {
-  const graphs: Graph[] = []
-  for (const attribute of node.attributes.values()) {
-    if (attribute.kind === 'graph') graphs.push(attribute.value)
-    if (attribute.kind === 'graphs') for (const graph of attribute.value) graphs.push(graph)
-  }
-  return graphs
-}
-
-/** Functions must not call themselves, and replacing every call by its body must stay small: few functions can make 2^30 nodes. */
-function checkExpansion({ graph, functions }: Model, calls: Calls): void {
-  const sizes = new Map<FunctionProto, number>()
-  const path = new Set<FunctionProto>()
-  const sizeOf = (nodes: readonly Node[]): number => {
-    let size = 0
-    for (const node of nodes) {
-      size += 1 + callSize(calls.get(calleeOf(node)))
-      for (const subgraph of subgraphsOf(node)) size += sizeOf(subgraph.nodes)
-    }
-    demand(size <= LIMITS.expandedNodes, 'core/too-large', () => 'a model that expands to more nodes than the limit', {
-      expected: LIMITS.expandedNodes,
-    })
-    return size
-  }
-  const callSize = (item: FunctionProto | undefined): number => {
-    if (item === undefined) return 0
-    demand(!path.has(item), 'onnx/cycle', () => `function ${quoted(item.name)} calls itself`)
-    demand(
-      path.size < LIMITS.callDepth,
-      'onnx/too-deep',
-      () => `functions call each other deeper than ${LIMITS.callDepth}`,
-    )
-    path.add(item)
-    const size = sizes.get(item) ?? sizeOf(item.nodes)
-    path.delete(item)
-    sizes.set(item, size)
-    return size
-  }
-  for (const item of functions) callSize(item)
-  sizeOf(graph.nodes)
 }

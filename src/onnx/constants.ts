@@ -8,6 +8,7 @@ import { elementsOf, payloadLength } from './extent.js'
 import { readExternal, type ExternalData } from './external.js'
 import { DATA_TYPES, typeName, type TensorProto } from './graph.js'
 import { LIMITS } from './limits.js'
+import { quoted } from './names.js'
 import * as proto from './proto.js'
 import { charge, int64sOf, joined, read, unpackVarints, type Budget, type Message } from './wire.js'
 
@@ -26,7 +27,7 @@ type TensorFields = Message<(typeof proto.TENSOR)['fields']>
 export function constantOf(bytes: Uint8Array, context: Reading): TensorProto {
   const fields = read(bytes, proto.TENSOR, context.budget)
   const { name = '', code = 0, location = 0 } = fields
-  const where = `tensor ${JSON.stringify(name)}`
+  const where = `tensor ${quoted(name)}`
   demand(DATA_TYPES.has(code), 'onnx/bad-tensor', () => `element ${typeName(code)}`, { where })
   demand(fields.segment === undefined, 'onnx/unsupported', () => 'a tensor in segments', { where })
   demand(location === 0 || location === 1, 'onnx/bad-tensor', () => `data_location ${location}`, { where })
@@ -117,7 +118,7 @@ function inlinePayload(fields: TensorFields, tensor: TensorProto, { budget }: Re
     {
       expected,
       found: payload.length,
-      where: `tensor ${JSON.stringify(tensor.name)}`,
+      where: `tensor ${quoted(tensor.name)}`,
     },
   )
   return checkBools(tensor.code, payload)
@@ -180,7 +181,7 @@ export function entriesOf(items: readonly Uint8Array[], { budget }: Reading): Re
   const entries = new Map<string, string>()
   for (const item of items) {
     const { key = '', value = '' } = read(item, proto.ENTRY, budget)
-    demand(!entries.has(key), 'onnx/duplicate-name', () => `key ${JSON.stringify(key)} stands twice`)
+    demand(!entries.has(key), 'onnx/duplicate-name', () => `key ${quoted(key)} stands twice`)
     entries.set(key, value)
   }
   return entries

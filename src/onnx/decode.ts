@@ -9,6 +9,7 @@ import type { ExternalData } from './external.js'
 import { DATA_TYPES, typeName } from './graph.js'
 import type { Attribute, FunctionProto, Graph, Model, Node, TensorProto, ValueInfo, ValueType } from './graph.js'
 import { LIMITS } from './limits.js'
+import { quoted } from './names.js'
 import * as proto from './proto.js'
 import {
   budgetFor,
@@ -125,7 +126,7 @@ function initializersOf(items: readonly Uint8Array[], context: Context): Readonl
   for (const item of items) {
     const tensor = constantOf(item, context)
     demand(tensor.name !== '', 'onnx/missing-field', () => 'an initializer without a name')
-    demand(!initializers.has(tensor.name), 'onnx/duplicate-name', () => `initializer ${JSON.stringify(tensor.name)}`)
+    demand(!initializers.has(tensor.name), 'onnx/duplicate-name', () => `initializer ${quoted(tensor.name)}`)
     initializers.set(tensor.name, tensor)
   }
   return initializers
@@ -154,7 +155,7 @@ function attributesOf(items: readonly Uint8Array[], context: Context): ReadonlyM
   for (const item of items) {
     const fields = read(item, proto.ATTRIBUTE, context.budget)
     const name = required(fields.name, 'AttributeProto.name')
-    demand(!attributes.has(name), 'onnx/duplicate-name', () => `attribute ${JSON.stringify(name)}`)
+    demand(!attributes.has(name), 'onnx/duplicate-name', () => `attribute ${quoted(name)}`)
     attributes.set(name, attributeOf(fields, item, context))
   }
   return attributes
@@ -172,7 +173,7 @@ function attributeOf(fields: AttributeFields, bytes: Uint8Array, context: Contex
   const present = [...CARRIERS.values()].filter((field) => isPresent(fields[field]))
   const code = fields.type || (present.length === 1 ? proto.ATTRIBUTE_CODES[present[0]] : 0)
   const carrier = CARRIERS.get(code)
-  demand(carrier !== undefined, 'onnx/bad-node', () => `attribute ${JSON.stringify(fields.name)} has no type`, {
+  demand(carrier !== undefined, 'onnx/bad-node', () => `attribute ${quoted(fields.name ?? '')} has no type`, {
     found: code,
   })
   const reference = fields.reference ?? ''
@@ -180,7 +181,7 @@ function attributeOf(fields: AttributeFields, bytes: Uint8Array, context: Contex
   demand(
     stray === undefined,
     'onnx/bad-node',
-    () => `attribute ${JSON.stringify(fields.name)} has another value than its type`,
+    () => `attribute ${quoted(fields.name ?? '')} has another value than its type`,
   )
   if (reference !== '') return { kind: 'reference', name: reference, code }
   return CARRIED[carrier]?.(fields, context) ?? { kind: 'unsupported', code, bytes }

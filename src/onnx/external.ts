@@ -4,6 +4,7 @@
  * @module
  */
 import { demand } from '../core/faults.js'
+import { quoted } from './names.js'
 
 /**
  * Gives `length` bytes from `offset` of the file at `location`, a path that {@link safeLocation} has passed, relative to
@@ -24,7 +25,7 @@ export function readExternal(
   expected: number,
   from: ExternalData | undefined,
 ): Uint8Array {
-  for (const key of entries.keys()) demand(KEYS.has(key), 'onnx/bad-external-data', () => `key ${JSON.stringify(key)}`)
+  for (const key of entries.keys()) demand(KEYS.has(key), 'onnx/bad-external-data', () => `key ${quoted(key)}`)
   const location = safeLocation(entries.get('location') ?? '')
   const offset = numberOf(entries.get('offset') ?? '0')
   const length = numberOf(entries.get('length') ?? String(expected))
@@ -44,7 +45,7 @@ export function readExternal(
 function numberOf(text: string): number {
   const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : NaN
   demand(Number.isSafeInteger(value), 'onnx/bad-external-data', () => 'offset or length', {
-    found: JSON.stringify(text.slice(0, 40)),
+    found: quoted(text),
   })
   return value
 }
@@ -63,7 +64,7 @@ export function safeLocation(location: string): string {
     'onnx/bad-external-data',
     () => 'a location outside of the folder of the model',
     {
-      found: JSON.stringify(location.slice(0, 80)),
+      found: quoted(location),
     },
   )
   return names.join('/')

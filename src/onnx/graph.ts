@@ -5,6 +5,7 @@
  */
 import { Fault, demand } from '../core/faults.js'
 import { bytesOf, dtypeOf, fromBytes, DTYPES, type Tensor } from '../core/tensor.js'
+import { quoted } from './names.js'
 
 /** The kinds of type that a value can have; `unknown` where the file does not say. */
 export type ValueKind = 'tensor' | 'sequence' | 'optional' | 'map' | 'sparse' | 'unknown'
@@ -163,13 +164,13 @@ export function typeName(code: number): string {
 export function tensorOf(proto: TensorProto): Tensor {
   const dtype = dtypeOf(proto.code)
   demand(dtype !== undefined, 'onnx/unsupported', () => `tensors of ${typeName(proto.code)} are not computed with`, {
-    where: proto.name,
+    where: quoted(proto.name),
   })
   try {
     return fromBytes({ dtype, dims: proto.dims }, proto.payload)
   } catch (cause) {
     if (!Fault.is(cause)) throw cause
-    throw new Fault('onnx/bad-tensor', `constant ${JSON.stringify(proto.name)}`, { ...cause.detail, cause })
+    throw new Fault('onnx/bad-tensor', `constant ${quoted(proto.name)}`, { ...cause.detail, cause })
   }
 }
 

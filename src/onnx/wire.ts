@@ -46,7 +46,16 @@ export interface Fields {
 export interface Schema<F extends Fields = Fields> {
   readonly name: string
   readonly fields: F
-  readonly byNumber: ReadonlyMap<number, keyof F & string>
+  readonly byNumber: ReadonlyMap<number, Row>
+  /** What a message without any field gives. */
+  readonly blank: Readonly<Record<string, unknown>>
+}
+
+/** One field of a schema. */
+interface Row {
+  readonly field: string
+  readonly number: number
+  readonly kind: Kind
 }
 
 /** A message as read: one entry for every field of its schema. */
@@ -60,16 +69,28 @@ export interface Outgoing {
 
 /** A schema from its fields. */
 export function schema<const F extends Fields>(name: string, fields: F): Schema<F> {
-  return { name, fields, byNumber: new Map(Object.entries(fields).map(([field, [number]]) => [number, field])) }
+  const rows = Object.entries(fields).map(([field, [number, kind]]) => ({ field, number, kind }))
+  const blank = Object.fromEntries(rows.map(({ field, kind }) => [field, isList(kind) ? NONE : undefined]))
+  return {
+    name,
+    fields,
+    byNumber: new Map(rows.sort((a, b) => a.number - b.number).map((row) => [row.number, row])),
+    blank,
+  }
 }
+
+/** The one empty list, so that messages of few fields stay small. */
+const NONE: readonly never[] = Object.freeze([])
+
+const isList = (kind: Kind): boolean => READERS[kind].repeated && kind !== 'skipped'
 
 /** Memory that reading may still take, in estimated bytes, so that a small file cannot fill a large heap. */
 export interface Budget {
   left: number
 }
 
-/** The budget for a file of `size` bytes: 64 MiB and 64 bytes a byte, at most 4 GiB. */
-export const budgetFor = (size: number): Budget => ({ left: Math.min(2 ** 26 + 64 * size, 2 ** 32) })
+/** The budget for a file of `size` bytes: 64 MiB and 64 bytes a byte, at most 1 GiB. */
+export const budgetFor = (size: number): Budget => ({ left: Math.min(2 ** 26 + 64 * size, 2 ** 30) })
 
 /** Takes `cost` bytes from the budget. @throws Fault `core/too-large` where it is spent. */
 export function charge(budget: Budget, cost: number): void {
@@ -98,35 +119,36 @@ const FIXED32 = 5
  */
 export function read<F extends Fields>(bytes: Uint8Array, type: Schema<F>, budget: Budget): Message<F> {
   charge(budget, COST.message)
-  const message = emptyMessage(type)
+  const message = { ...type.blank }
   const cursor: Cursor = { bytes, at: 0, budget, where: type.name }
-  while (cursor.at < bytes.length) readField(cursor, type, message)
-  return message
-}
-
-function emptyMessage<F extends Fields>(type: Schema<F>): Message<F> {
-  const message: Record<string, unknown> = {}
-  for (const [field, [, kind]] of Object.entries(type.fields)) message[field] = READERS[kind].repeated ? [] : undefined
+  while (cursor.at < bytes.length) readField(type, message, cursor)
   return message as Message<F>
 }
 
-function readField<F extends Fields>(cursor: Cursor, type: Schema<F>, message: Message<F>): void {
+function readField({ byNumber, name }: Schema, message: Record<string, unknown>, cursor: Cursor): void {
   const tag = readSize(cursor)
-  demand(tag >= 8 && tag < 2 ** 32, 'onnx/bad-wire', () => `tag ${tag}`, { where: type.name })
-  const field = type.byNumber.get(Math.floor(tag / 8))
-  demand(field !== undefined, 'onnx/unknown-field', () => `field ${Math.floor(tag / 8)} of ${type.name}`)
-  const reader = READERS[type.fields[field][1]]
+  demand(tag >= 8 && tag < 2 ** 32, 'onnx/bad-wire', () => `tag ${tag}`, { where: name })
+  const row = byNumber.get(Math.floor(tag / 8))
+  demand(row !== undefined, 'onnx/unknown-field', () => `field ${Math.floor(tag / 8)} of ${name}`)
+  const { field, kind } = row
+  const reader = READERS[kind]
   const wire = tag & 7
-  demand(reader.wires.includes(wire), 'onnx/bad-wire', () => `${type.name}.${field} has wire type ${wire}`)
+  demand(reader.wires.includes(wire), 'onnx/bad-wire', () => `${name}.${field} has wire type ${wire}`)
   const value = reader.take(cursor, wire)
   if (value === undefined) return
-  if (reader.repeated) (message[field] as unknown[]).push(value)
+  if (reader.repeated) append(message, field, value)
   else setOnce(message, field, value)
 }
 
-function setOnce<F extends Fields>(message: Message<F>, field: keyof F & string, value: unknown): void {
+function append(message: Record<string, unknown>, field: string, value: unknown): void {
+  const list = message[field] as unknown[]
+  if (list.length === 0) message[field] = [value]
+  else list.push(value)
+}
+
+function setOnce(message: Record<string, unknown>, field: string, value: unknown): void {
   demand(message[field] === undefined, 'onnx/bad-wire', () => `field ${field} stands twice`)
-  ;(message as Record<string, unknown>)[field] = value
+  message[field] = value
 }
 
 interface Reader {
@@ -303,7 +325,7 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 
 /** A message with its schema, ready to be written; undefined values and empty lists are left out. */
 export function outgoing<F extends Fields>(type: Schema<F>, values: { [N in keyof F]?: Written[F[N][1]] }): Outgoing {
-  return { schema: type as unknown as Schema, values }
+  return { schema: type, values }
 }
 
 /** Bytes being written from the back to the front, so that every length is known when its prefix is written. */
@@ -330,11 +352,9 @@ export function write(message: Outgoing): Uint8Array[] {
 }
 
 function putMessage(sink: Sink, { schema: type, values }: Outgoing): void {
-  const numbers = [...type.byNumber.keys()].sort((a, b) => b - a)
-  for (const number of numbers) {
-    const field = type.byNumber.get(number) as string
+  for (const { field, number, kind } of [...type.byNumber.values()].reverse()) {
     const value = values[field]
-    if (value !== undefined) WRITERS[type.fields[field][1]](sink, number, value as never)
+    if (value !== undefined) WRITERS[kind](sink, number, value as never)
   }
 }
 
