@@ -19,7 +19,7 @@ export interface Claim {
   readonly run: Bytes32
 }
 
-/** Claim, as typed data. @see 02-formats section 5 */
+/** Claim, as typed data. @see docs/formats.md */
 export const claimStruct = struct<Claim>('Claim', {
   job: fields.bytes32,
   outputs: fields.bytes32,

@@ -2,7 +2,7 @@
  * Fields of signed structures: how one value is checked, written to canonical JSON, read from it and handed to the EIP-712
  * encoder. One table per structure gives all of it, so that the forms cannot drift apart.
  *
- * JSON forms (02-formats section 7): integers of up to 32 bits are numbers, wider ones decimal strings; bytes are lower-case
+ * JSON forms (docs/formats.md): integers of up to 32 bits are numbers, wider ones decimal strings; bytes are lower-case
  * hexadecimal; addresses are lower-case with 0x, as wallets show them.
  * @module
  */
@@ -103,6 +103,21 @@ export function bigUint(bits: 64 | 256): Field<bigint> {
     toJson: (value) => value.toString(),
     toTyped: same,
   }
+}
+
+/** A 64-bit count that memory holds as a number: beyond 2^53 - 1 it is refused. A decimal string in JSON. */
+export const count: Field<number> = {
+  type: 'uint64',
+  from: (value, where) => toSafe(wide.from(value, where), where),
+  fromJson: (json, where) => toSafe(wide.fromJson(json, where), where),
+  toJson: String,
+  toTyped: same,
+}
+const wide = bigUint(64)
+
+function toSafe(value: bigint, where: string): number {
+  demand(value <= Number.MAX_SAFE_INTEGER, 'core/bad-number', () => 'beyond 2^53 - 1', { where })
+  return Number(value)
 }
 
 /** A boolean. */

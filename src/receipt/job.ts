@@ -35,7 +35,7 @@ export interface Job {
   readonly salt: Bytes32
 }
 
-/** Job, as typed data. @see 02-formats section 5 */
+/** Job, as typed data. @see docs/formats.md */
 export const jobStruct = struct<Job>(
   'Job',
   {

@@ -34,7 +34,7 @@ export interface Policy {
 /** The most accounts that a policy names. */
 export const MAX_AUDITORS = 1024
 
-/** Policy, as typed data. @see 02-formats section 5 */
+/** Policy, as typed data. @see docs/formats.md */
 export const policyStruct = struct<Policy>(
   'Policy',
   {

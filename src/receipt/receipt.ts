@@ -38,7 +38,7 @@ export interface Receipt {
   readonly issuedAt: bigint
 }
 
-/** Receipt, as typed data. @see 02-formats section 5 */
+/** Receipt, as typed data. @see docs/formats.md */
 export const receiptStruct = struct<Receipt>(
   'Receipt',
   {

@@ -24,7 +24,7 @@ export interface Seal {
   readonly commitment: Bytes32
 }
 
-/** Seal, as typed data. @see 02-formats section 5 */
+/** Seal, as typed data. @see docs/formats.md */
 export const sealStruct = struct<Seal>('Seal', {
   job: fields.bytes32,
   provider: fields.holder,

@@ -39,7 +39,7 @@ export interface Verdict {
   readonly issuedAt: bigint
 }
 
-/** Verdict, as typed data. @see 02-formats section 5 */
+/** Verdict, as typed data. @see docs/formats.md */
 export const verdictStruct = struct<Verdict>(
   'Verdict',
   {
