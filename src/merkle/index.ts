@@ -1,0 +1,6 @@
+/**
+ * Data trees, tensor digests and openings.
+ * @module
+ */
+export * from './tree.js'
+export * from './tiles.js'
