@@ -263,8 +263,8 @@ export function verifyContent(bundle: Bundle): Bundle {
 
 function verifySteps(bundle: Bundle, inputs: readonly Bytes32[]): void {
   const { receipt, job, refusal } = bundle.receipt
-  const ran = refusal === undefined ? bundle.steps : bundle.steps.slice(0, Number(refusal.step) + 1)
-  demand(ran.length > 0 && (refusal === undefined || refusal.step < job.steps), 'trace/bad-step', () => 'the refused step is not one of the run')
+  const ran = refusal === undefined ? bundle.steps : bundle.steps.slice(0, refusal.step + 1)
+  demand(ran.length > 0 && (refusal === undefined || refusal.step < Number(job.steps)), 'trace/bad-step', () => 'the refused step is not one of the run')
   verifyChain(ran, job.initialState)
   ran.forEach((step, i) => demandRoot('receipt/wrong-inputs', step.inputs, inputs[i]))
   bundle.steps.slice(ran.length).forEach((step) => {
@@ -284,6 +284,9 @@ function verifyValues(bundle: Bundle): void {
   steps.forEach((step, s) => {
     if (digests === undefined || values === undefined) return demandRoot('receipt/wrong-values', step.values, ZERO32)
     values[s].forEach((tensor, v) => demandRoot('receipt/wrong-values', digestOf(tensor), digests[s][v], `value ${v} of step ${s}`))
+    program.values.forEach((value, v) => {
+      if (value.kind === 'constant') demandRoot('receipt/wrong-values', digests[s][v], digestOf(value.tensor), `constant ${v} of step ${s}`)
+    })
     demandRoot('receipt/wrong-values', valuesRoot(digests[s]), step.values)
     const given = program.counts.parameters + program.counts.inputs
     demandRoot('receipt/wrong-values', rootOfTensors('state', values[s].slice(0, program.counts.parameters)), step.stateBefore)
@@ -307,9 +310,3 @@ export function claimOf(trace: Trace, job: Bytes32): { job: Bytes32; outputs: By
   const { outputs, finalState, run } = commit(trace)
   return { job, outputs, finalState, run }
 }
-
-/** The refusal of a trace in the receipt's own form. */
-export function refusalOf({ refusal }: Trace) {
-  return refusal && { step: BigInt(refusal.step), node: refusal.node, element: BigInt(refusal.element), reason: refusal.reason }
-}
-

@@ -85,3 +85,8 @@ export function verifyChain(steps: readonly Step[], initialState: Bytes32): read
   })
   return steps
 }
+
+/** The fields of a step leaf behind the index, in the order of the leaf. */
+export const STEP_FIELDS = ['stateBefore', 'inputs', 'values', 'stateAfter', 'outputs'] as const
+/** A field of a step leaf. */
+export type StepField = (typeof STEP_FIELDS)[number]

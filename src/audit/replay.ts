@@ -1,0 +1,67 @@
+/**
+ * Replay audits: the verifier executes the job again, on any runtime, and compares bits.
+ * @module
+ */
+import { concat, type Bytes32 } from '../core/bytes.js'
+import { sha256 } from '../core/sha256.js'
+import { encodeStep } from '../trace/step.js'
+import * as claims from '../receipt/claim.js'
+import { claimOf, verifyContent, type Bundle } from '../receipt/bundle.js'
+import { hash as hashReceipt } from '../receipt/receipt.js'
+import type { Signer } from '../receipt/signer.js'
+import { from as verdictFrom, sign as signVerdict, type SignedVerdict } from '../receipt/verdict.js'
+import type { Runtime } from '../runtime/runtime.js'
+import { record, type Trace } from '../trace/trace.js'
+
+/** Options of {@link replay}. */
+export interface ReplayOptions {
+  readonly onProgress?: (done: number, total: number) => void
+  readonly signal?: AbortSignal
+}
+
+/** What a replay found. */
+export interface Replay {
+  /** `valid`: the same claim, bit for bit. `refuted`: another one. */
+  readonly outcome: 'valid' | 'refuted'
+  /** The verifier's own run. */
+  readonly trace: Trace
+  readonly sampled: number
+  readonly total: number
+}
+
+/**
+ * Runs the whole job of a bundle again and compares the claims.
+ * Cost: one exact run. Trust: this machine and the definition of the program; nobody else.
+ * @throws Fault where the bundle's content is not what its receipt names (check signatures with `bundle.verify`).
+ */
+export async function replay(bundle: Bundle, runtime: Runtime, options: ReplayOptions = {}): Promise<Replay> {
+  verifyContent(bundle)
+  const { job } = bundle.receipt
+  const work = { program: bundle.program, state: bundle.initialState, inputs: bundle.inputs }
+  const trace = await record(work, runtime, { operatorTrace: job.operatorTrace, commitEvery: Number(job.commitEvery), ...options })
+  const own = claims.from(claimOf(trace, bundle.receipt.receipt.claim.job))
+  const outcome = claims.same(own, bundle.receipt.receipt.claim) ? 'valid' : 'refuted'
+  return { outcome, trace, sampled: bundle.steps.length, total: bundle.steps.length }
+}
+
+/** What a verdict points to: a hash over the auditor's own step leaves. */
+export function evidenceOf(trace: Trace): Bytes32 {
+  return sha256(concat(...trace.steps.map(encodeStep)))
+}
+
+/** The signed verdict of a replay. */
+export async function verdictOf(bundle: Bundle, found: Replay, { signer, issuedAt = Math.floor(Date.now() / 1000) }: { signer: Signer; issuedAt?: number }): Promise<SignedVerdict> {
+  const { domain, job, receipt } = bundle.receipt
+  const verdict = verdictFrom({
+    receipt: hashReceipt(receipt),
+    policy: job.policy,
+    outcome: found.outcome,
+    grade: 'replayed' as const,
+    sampled: found.sampled,
+    total: found.total,
+    evidence: evidenceOf(found.trace),
+    auditor: signer.address,
+    issuedAt,
+  })
+  return signVerdict(verdict, signer, { domain })
+}

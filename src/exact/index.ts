@@ -1,0 +1,12 @@
+/**
+ * Programs of exact ops: compile them from ONNX files, encode and hash them, lower them to standard ONNX.
+ * @module
+ */
+export { Builder, type Ref } from './builder.js'
+export { compile, type CompileOptions, type Compiled } from './compile.js'
+export { FORMAT_VERSION, NUMERICS_VERSION, decode, encode, hash, leavesOf, treeOfProgram } from './format.js'
+export { lower, type LowerOptions, type Lowered } from './lower.js'
+export type { ExactOp, Finding, Reason, Referee } from './op.js'
+export { OPS } from './ops/index.js'
+export { OPERATORS } from './operators/index.js'
+export { ABSENT, inputsOf, outputsOf, parametersOf, type Attributes, type Carry, type Program, type Value } from './program.js'

@@ -1,0 +1,21 @@
+/**
+ * Countersign: run ONNX models with exact arithmetic, commit to what was computed, and produce receipts that anybody can verify.
+ *
+ * Nouns are modules, verbs are functions: `Model.decode`, `Program.compile`, `Trace.record`, `Bundle.verify`, `Audit.replay` ...
+ * This entry loads in Node and in browsers. Runtimes, files and settlement trees are entries of their own:
+ * `countersign/runtime/ort-node`, `countersign/runtime/ort-web`, `countersign/disk`, `countersign/settlement`.
+ * @module
+ */
+export { FAULTS, Fault, type FaultCode, type FaultDetail } from './core/faults.js'
+export * as Tensor from './core/tensors.js'
+export * as Merkle from './merkle/index.js'
+export * as Model from './onnx/index.js'
+export * as Program from './exact/index.js'
+export * as Runtime from './runtime/index.js'
+export * as Trace from './trace/index.js'
+export { Claim, Equivocation, Job, Metadata, Policy, Receipt, Refusal, Seal, Signature, Signer, TypedData, Verdict } from './receipt/index.js'
+export * as Bundle from './receipt/bundle.js'
+export * as Provider from './receipt/provide.js'
+export * as Audit from './audit/replay.js'
+export * as Quorum from './attest/quorum.js'
+export * as Difference from './dispute/difference.js'

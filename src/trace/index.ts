@@ -1,0 +1,9 @@
+/**
+ * Runs, recorded and committed, and openings of single elements.
+ * @module
+ */
+export { digestOf, rootOfDigests, rootOfTensors } from './digests.js'
+export { open, verify, type ElementOpening, type ElementPlace, type RunShape } from './open.js'
+export { refusalRecord, type RunRefusal } from './refusal.js'
+export * from './step.js'
+export * from './trace.js'
