@@ -59,9 +59,10 @@ function fromOrt(value: OrtTensor, { dtype, dims }: TensorType): Tensor {
 class Stage {
   readonly lowered: Lowered
   readonly #ort: OrtModule
-  readonly #session: InferenceSession
+  /** Undefined where nothing is computed: every output is an input, a parameter or a constant. */
+  readonly #session: InferenceSession | undefined
 
-  private constructor(ort: OrtModule, lowered: Lowered, session: InferenceSession) {
+  private constructor(ort: OrtModule, lowered: Lowered, session: InferenceSession | undefined) {
     this.#ort = ort
     this.lowered = lowered
     this.#session = session
@@ -72,19 +73,22 @@ class Stage {
     lowered: Lowered,
     { state, options }: { state: readonly Tensor[]; options: InferenceSession.SessionOptions },
   ): Promise<Stage> {
+    if (lowered.fetches.size === 0 && lowered.faults === undefined) return new Stage(ort, lowered, undefined)
     const weights = await prepared(ort, lowered, { state, options })
     return new Stage(ort, lowered, await ort.InferenceSession.create(lowered.step(weights), options))
   }
 
   async run(feeds: ReadonlyMap<number, Tensor>, wanted: readonly string[]): Promise<InferenceSession.OnnxValueMapType> {
+    const session = this.#session
+    if (session === undefined) return {}
     const named = [...this.lowered.feeds].flatMap(([number, name]) =>
-      this.#session.inputNames.includes(name) ? [[name, toOrt(this.#ort, feeds.get(number)!)] as const] : [],
+      session.inputNames.includes(name) ? [[name, toOrt(this.#ort, feeds.get(number)!)] as const] : [],
     )
-    return this.#session.run(Object.fromEntries(named), [...wanted])
+    return session.run(Object.fromEntries(named), [...wanted])
   }
 
   async close(): Promise<void> {
-    await this.#session.release()
+    await this.#session?.release()
   }
 }
 

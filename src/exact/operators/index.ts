@@ -5,10 +5,11 @@
 import type { OperatorRow } from '../operator.js'
 import { BASIC } from './basic.js'
 import { CONV } from './conv.js'
+import { EINSUM } from './einsum.js'
 import { POOL } from './pool.js'
 
 /** Every operator that decomposes. */
-export const OPERATORS: readonly OperatorRow[] = [...BASIC, ...CONV, ...POOL]
+export const OPERATORS: readonly OperatorRow[] = [...BASIC, ...CONV, ...EINSUM, ...POOL]
 
 const TABLE = new Map<string, OperatorRow[]>()
 for (const row of OPERATORS) {
