@@ -109,6 +109,7 @@ function opsetsOf(items: readonly Uint8Array[], { budget }: Context): ReadonlyMa
 
 function graphOf(bytes: Uint8Array, context: Context): Graph {
   demand(context.depth <= LIMITS.depth, 'onnx/too-deep', () => `graphs nested deeper than ${LIMITS.depth}`)
+  charge(context.budget, 512)
   const graph = read(bytes, proto.GRAPH, context.budget)
   demand(graph.sparseInitializers.length === 0, 'onnx/unsupported', () => 'sparse initializers', { where: graph.name })
   return {

@@ -47,6 +47,8 @@ export interface Schema<F extends Fields = Fields> {
   readonly name: string
   readonly fields: F
   readonly byNumber: ReadonlyMap<number, Row>
+  /** The fields from the last to the first, as they are written. */
+  readonly descending: readonly Row[]
   /** What a message without any field gives. */
   readonly blank: Readonly<Record<string, unknown>>
 }
@@ -71,12 +73,8 @@ export interface Outgoing {
 export function schema<const F extends Fields>(name: string, fields: F): Schema<F> {
   const rows = Object.entries(fields).map(([field, [number, kind]]) => ({ field, number, kind }))
   const blank = Object.fromEntries(rows.map(({ field, kind }) => [field, isList(kind) ? NONE : undefined]))
-  return {
-    name,
-    fields,
-    byNumber: new Map(rows.sort((a, b) => a.number - b.number).map((row) => [row.number, row])),
-    blank,
-  }
+  const byNumber = new Map(rows.map((row) => [row.number, row]))
+  return { name, fields, byNumber, descending: rows.sort((a, b) => b.number - a.number), blank }
 }
 
 /** The one empty list, so that messages of few fields stay small. */
@@ -352,7 +350,7 @@ export function write(message: Outgoing): Uint8Array[] {
 }
 
 function putMessage(sink: Sink, { schema: type, values }: Outgoing): void {
-  for (const { field, number, kind } of [...type.byNumber.values()].reverse()) {
+  for (const { field, number, kind } of type.descending) {
     const value = values[field]
     if (value !== undefined) WRITERS[kind](sink, number, value as never)
   }
@@ -382,13 +380,15 @@ function backwards<V>(put: Put<V>): Put<readonly V[]> {
   }
 }
 
+const UTF8 = new TextEncoder()
+
 function putText(sink: Sink, number: number, text: string): void {
-  putLengthed(sink, number, new TextEncoder().encode(text))
+  putLengthed(sink, number, UTF8.encode(text))
 }
 
 function putLengthed(sink: Sink, number: number, bytes: Uint8Array): void {
   putBytes(sink, bytes)
-  putVarint(sink, BigInt(bytes.length))
+  putSize(sink, bytes.length)
   putTag(sink, number, LENGTH)
 }
 
@@ -396,7 +396,7 @@ function putNested(sink: Sink, number: number, message: Outgoing | Uint8Array): 
   if (message instanceof Uint8Array) return putLengthed(sink, number, message)
   const end = sink.length
   putMessage(sink, message)
-  putVarint(sink, BigInt(sink.length - end))
+  putSize(sink, sink.length - end)
   putTag(sink, number, LENGTH)
 }
 
@@ -405,11 +405,23 @@ function putRuns(sink: Sink, number: number, runs: readonly Uint8Array[]): void 
 }
 
 function putTag(sink: Sink, number: number, wire: number): void {
-  putVarint(sink, BigInt(number * 8 + wire))
+  putSize(sink, number * 8 + wire)
 }
 
 function putVarint(sink: Sink, value: bigint): void {
   putBytes(sink, varint(value))
+}
+
+/** A tag or length, which need no big integers. */
+function putSize(sink: Sink, value: number): void {
+  if (sink.at < 10) closeBlock(sink)
+  let length = 1
+  for (let limit = 128; value >= limit; limit *= 128) length++
+  sink.at -= length
+  sink.length += length
+  let rest = value
+  for (let i = sink.at; i < sink.at + length; i++, rest = Math.floor(rest / 128)) sink.block[i] = (rest & 127) | 128
+  sink.block[sink.at + length - 1] &= 127
 }
 
 function putBytes(sink: Sink, bytes: Uint8Array): void {
