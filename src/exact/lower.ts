@@ -62,7 +62,8 @@ export function lower(program: Program, { record }: LowerOptions): Lowered {
         output: value,
       }
       const row = opOf(value.op)
-      if (row.faults !== undefined) suspicions.push({ node: number, name: row.faults.suspect(g, inputs, node) })
+      const suspicion = row.faults?.suspect(g, inputs, node) ?? ''
+      if (suspicion !== '') suspicions.push({ node: number, name: suspicion })
       names.set(number, row.lower(g, inputs, node))
       return
     }

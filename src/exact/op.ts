@@ -28,6 +28,7 @@ export interface FaultPoint {
   find(inputs: readonly Tensor[], attributes: Attributes): Finding | undefined
   /**
    * ONNX nodes giving a bool scalar that is true wherever `find` finds something (it may be true without: then `find` decides).
+   * '' where this node can never meet a fault.
    */
   suspect(g: Emitter, inputs: readonly string[], node: LoweredNode): string
 }

@@ -14,8 +14,8 @@ import {
   type TensorType,
 } from '../../core/tensor.js'
 import { Fault, demand } from '../../core/faults.js'
-import type { Emitter } from '../emitter.js'
-import type { ExactOp, FaultPoint, LoweredNode, Referee } from '../op.js'
+import { carrierOf, type Emitter } from '../emitter.js'
+import type { ExactOp, FaultPoint, LoweredNode } from '../op.js'
 import { broadcastDims, broadcastMap } from './broadcast.js'
 
 type Scalar = number | bigint
@@ -28,14 +28,17 @@ const UNSIGNED: readonly DType[] = ['uint8', 'uint16', 'uint32', 'uint64']
 const INTEGERS: readonly DType[] = [...SIGNED, ...UNSIGNED]
 const NUMBERS: readonly DType[] = [...FLOATS, ...INTEGERS]
 
-/** Integer types that the ONNX Runtime kernels of arithmetic take; the others are computed in the wider one and wrapped. */
-const WIDE: Partial<Record<DType, DType>> = {
-  int8: 'int32',
-  uint8: 'int32',
-  int16: 'int32',
-  uint16: 'int32',
-  uint32: 'int64',
-  uint64: 'int64',
+/** Narrow integers are computed as int32 and wrapped, since not every kernel takes them. */
+const WIDE: Partial<Record<DType, DType>> = { int8: 'int32', uint8: 'int32', int16: 'int32', uint16: 'int32' }
+
+/** Where + - * of integers wrap by the rules of C++: unsigned types of 32 bits or more. */
+const MODULAR: Partial<Record<DType, 'uint32' | 'uint64'>> = {
+  int8: 'uint32',
+  uint8: 'uint32',
+  int16: 'uint32',
+  uint16: 'uint32',
+  int32: 'uint32',
+  int64: 'uint64',
 }
 
 const isBig = (dtype: DType) => dtype === 'int64' || dtype === 'uint64'
@@ -70,6 +73,25 @@ function sameType(name: string, inputs: readonly TensorType[], dtypes: readonly 
   return dtype
 }
 
+/** The same bits where the widths are equal, else a cast. */
+const recast = (g: Emitter, x: string, [from, to]: readonly [DType, DType]): string =>
+  from === to ? x : DTYPES[from].bytes === DTYPES[to].bytes ? g.bitCast(x, to) : g.cast(x, to)
+
+/** Runs an addition, subtraction or multiplication of integers modulo 2^32 or 2^64. */
+function modular(g: Emitter, op: string, inputs: readonly string[], dtype: DType): string {
+  const unsigned = MODULAR[dtype] ?? dtype
+  const result = g.node(
+    op,
+    inputs.map((input) => recast(g, input, [dtype, unsigned])),
+  )
+  return recast(g, result, [unsigned, dtype])
+}
+
+/** -a, wrapping for integers. */
+function emitNegation(g: Emitter, a: string, dtype: DType): string {
+  return isFloat(dtype) ? g.node('Neg', [a]) : modular(g, 'Sub', [g.scalar(dtype, 0), a], dtype)
+}
+
 /** Runs `emit` on operands cast to the type that the kernels take, and casts the result back (which wraps). */
 function widened(
   g: Emitter,
@@ -99,6 +121,8 @@ interface ArithmeticRow {
   readonly big?: (...values: bigint[]) => bigint
   /** The zero result of this op is always +0. */
   readonly plusZero?: true
+  /** Integers wrap: computed with unsigned kernels. */
+  readonly modular?: true
   readonly emit?: (g: Emitter, inputs: string[], dtype: DType) => string
   readonly faults?: FaultPoint
   readonly arity: 1 | 2
@@ -127,6 +151,7 @@ function arithmetic(row: ArithmeticRow): ExactOp {
         : map(inputs, output, f)
     },
     lower(g, inputs, { output }) {
+      if (row.modular && !isFloat(output.dtype)) return modular(g, row.name, inputs, output.dtype)
       const result = widened(g, inputs, output.dtype, (wide, dtype) => emit(g, wide, dtype))
       return row.plusZero && isFloat(output.dtype) ? g.plusZero(result, output.dtype) : result
     },
@@ -161,14 +186,6 @@ function predicate(
   }
 }
 
-/** Integer operands of a comparison, in a type that the kernels compare; uint64 keeps its order by moving the range. */
-function comparable(g: Emitter, inputs: readonly string[], dtype: DType): string[] {
-  if (dtype === 'uint64') return inputs.map((input) => g.node('Sub', [g.cast(input, 'int64'), lowest64(g)]))
-  const wide = WIDE[dtype] ?? (dtype === 'bool' ? 'int32' : undefined)
-  return wide === undefined ? [...inputs] : inputs.map((input) => g.cast(input, wide))
-}
-const lowest64 = (g: Emitter) => g.constant({ dtype: 'int64', dims: [], data: BigInt64Array.of(-(1n << 63n)) })
-
 /** Round half to even, as binary64 arithmetic: exact for every input. */
 export function roundEven(x: number): number {
   const floor = Math.floor(x)
@@ -184,25 +201,41 @@ const divisorFault: FaultPoint = {
     const dims = broadcastDims(a.dims, b.dims)
     const at = broadcastMap(b.dims, dims)
     for (let i = 0; i < sizeOf(dims); i++)
-      if (Number(b.data[at ? at[i] : i]) === 0) return { reason: 'divisor', element: i }
+      if (Number(b.data[at ? at[i] : i]) === 0) return { reason: 'zero-divisor', element: i }
     return undefined
   },
   suspect(g, [, b], node) {
-    if (isFloat(node.inputs[1].dtype)) return g.constant({ dtype: 'bool', dims: [], data: new Uint8Array(1) })
-    return g.any(g.equal(g.cast(b, 'int64'), g.scalar('int64', 0)), node.inputs[1].dims)
+    const { dtype, dims } = node.inputs[1]
+    return isFloat(dtype) ? '' : g.any(g.equal(b, g.scalar(dtype, 0)), dims)
   },
 }
 
 /** Integer division never meets a zero divisor nor lowest / -1: both are masked, the first is a fault point. */
 function safeDivision(op: 'Div' | 'Mod') {
   return (g: Emitter, [a, b]: string[], dtype: DType): string => {
-    if (isFloat(dtype)) return g.node(op, [a, b], op === 'Mod' ? { fmod: 1 } : {})
-    const zero = g.scalar(dtype, 0)
+    if (isFloat(dtype)) return g.node(op, [a, b])
+    const [zero, one] = [g.scalar(dtype, 0), g.scalar(dtype, 1)]
+    if (DTYPES[dtype].kind === 'unsigned') return g.node(op, [a, g.node('Max', [b, one])])
     const minusOne = g.equal(b, g.scalar(dtype, -1))
-    const masked = g.where(g.or(g.equal(b, zero), minusOne), g.scalar(dtype, 1), b)
-    const special = op === 'Div' ? g.node('Neg', [a]) : zero
-    return g.where(minusOne, special, g.node(op, [a, masked]))
+    const masked = g.where(g.or(g.equal(b, zero), minusOne), one, b)
+    return g.where(minusOne, op === 'Div' ? emitNegation(g, a, dtype) : zero, g.node(op, [a, masked]))
   }
+}
+
+/** 1, 0 or -1 in the type of x; floats keep a NaN. */
+function emitSign(g: Emitter, [x]: string[], dtype: DType): string {
+  const zero = g.scalar(dtype, 0)
+  const above = g.cast(g.less(zero, x), dtype)
+  if (DTYPES[dtype].kind === 'unsigned') return above
+  const sign = g.sub(above, g.cast(g.less(x, zero), dtype))
+  return isFloat(dtype) ? g.where(g.node('IsNaN', [x]), x, sign) : sign
+}
+
+/** |x|, the lowest integer being its own. */
+function emitAbsolute(g: Emitter, [x]: string[], dtype: DType): string {
+  const { kind } = DTYPES[dtype]
+  if (kind === 'float') return g.abs(x)
+  return kind === 'unsigned' ? x : g.where(g.less(x, g.scalar(dtype, 0)), emitNegation(g, x, dtype), x)
 }
 
 const truncDivide = (a: bigint, b: bigint) => (b === 0n ? 0n : a / b)
@@ -210,12 +243,30 @@ const truncDivide = (a: bigint, b: bigint) => (b === 0n ? 0n : a / b)
 const floorMod = (a: bigint, b: bigint) => (b === 0n ? 0n : ((a % b) + b) % b)
 const viaBig = (f: (a: bigint, b: bigint) => bigint) => (a: number, b: number) => Number(f(BigInt(a), BigInt(b)))
 
+/**
+ * How elements travel through the kernel of Where: it takes some element types only, and of floats it turns a -0 of the first
+ * operand into +0 (measured: it adds up what each side selects), so they go as integers.
+ */
+const SELECTABLE: Partial<Record<DType, DType>> = {
+  float32: 'int32',
+  float64: 'int64',
+  int8: 'uint8',
+  int16: 'int32',
+  uint16: 'int32',
+  float16: 'int32',
+  bfloat16: 'int32',
+  uint32: 'int32',
+  uint64: 'int64',
+  bool: 'int32',
+}
+
 export const ELEMENTWISE: readonly ExactOp[] = [
   arithmetic({
     name: 'Add',
     number: 1,
     arity: 2,
     dtypes: NUMBERS,
+    modular: true,
     float: (a, b) => a + b,
     int: (a, b) => a + b,
     big: (a, b) => a + b,
@@ -226,6 +277,7 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     number: 2,
     arity: 2,
     dtypes: NUMBERS,
+    modular: true,
     float: (a, b) => a - b,
     int: (a, b) => a - b,
     big: (a, b) => a - b,
@@ -236,6 +288,7 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     number: 3,
     arity: 2,
     dtypes: NUMBERS,
+    modular: true,
     float: (a, b) => a * b,
     int: Math.imul,
     big: (a, b) => a * b,
@@ -265,6 +318,16 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     source: 'ONNX Mod with fmod = 0',
   }),
   arithmetic({
+    name: 'Fmod',
+    number: 30,
+    arity: 2,
+    dtypes: FLOATS,
+    float: (a, b) => a % b,
+    plusZero: true,
+    emit: (g, inputs) => g.node('Mod', inputs, { fmod: 1 }),
+    source: 'ONNX Mod with fmod = 1 (C fmod: always exact), zeros positive',
+  }),
+  arithmetic({
     name: 'Sqrt',
     number: 6,
     arity: 1,
@@ -280,6 +343,7 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     float: (a) => -a,
     int: (a) => -a,
     big: (a) => -a,
+    emit: (g, [a], dtype) => emitNegation(g, a, dtype),
     source: 'IEEE 754 negate; ONNX Neg',
   }),
   arithmetic({
@@ -290,6 +354,7 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     float: Math.abs,
     int: Math.abs,
     big: (a) => (a < 0n ? -a : a),
+    emit: emitAbsolute,
     source: 'IEEE 754 abs; ONNX Abs',
   }),
   arithmetic({
@@ -318,6 +383,18 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     float: roundEven,
     plusZero: true,
     source: 'ONNX Round (half to even), zeros positive',
+  }),
+  arithmetic({
+    name: 'Sign',
+    number: 12,
+    arity: 1,
+    dtypes: NUMBERS,
+    float: Math.sign,
+    int: Math.sign,
+    big: (a) => (a > 0n ? 1n : a < 0n ? -1n : 0n),
+    plusZero: true,
+    emit: emitSign,
+    source: 'ONNX Sign, NaN stays, zeros positive',
   }),
   arithmetic({
     name: 'Max',
@@ -356,14 +433,14 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     16,
     [...NUMBERS, 'bool'],
     (a, b) => a === b,
-    (g, inputs, { inputs: [{ dtype }] }) => g.node('Equal', comparable(g, inputs, dtype)),
+    (g, inputs) => g.node('Equal', inputs),
   ),
   predicate(
     'Less',
     17,
     NUMBERS,
     (a, b) => a < b,
-    (g, inputs, { inputs: [{ dtype }] }) => g.node('Less', comparable(g, inputs, dtype)),
+    (g, inputs) => g.node('Less', inputs),
   ),
   predicate(
     'And',
@@ -413,26 +490,15 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     },
     evaluate: (inputs, _attributes, output) => map(inputs, output, (c, a, b) => (c === 1 ? a : b)),
     lower(g, [c, a, b], { output: { dtype } }) {
-      // The kernel has no 16-bit or unsigned 32- and 64-bit forms in both packages: go through a type of the same or a larger width.
-      const via: Partial<Record<DType, DType>> = {
-        ...WIDE,
-        float16: 'int32',
-        bfloat16: 'int32',
-        bool: 'uint8',
-        uint8: undefined,
-      }
-      const wide = via[dtype]
-      if (wide === undefined) return g.where(c, a, b)
-      const back = dtype === 'float16' || dtype === 'bfloat16' ? 'uint16' : dtype
-      return g.cast(g.where(c, g.cast(a, wide), g.cast(b, wide)), back)
+      const via = SELECTABLE[dtype]
+      if (via === undefined) return g.where(c, a, b)
+      const from = carrierOf(dtype)
+      return recast(g, g.where(c, recast(g, a, [from, via]), recast(g, b, [from, via])), [via, from])
     },
     referee: 'elementwise',
     source: 'ONNX Where',
   },
 ]
-
-/** Referee kind of every op of this file. */
-export const ELEMENTWISE_REFEREE: Referee = 'elementwise'
 
 /** The lowest and highest value of an integer type. */
 export function rangeOf(dtype: DType): readonly [bigint, bigint] {

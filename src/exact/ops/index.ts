@@ -4,6 +4,7 @@
  */
 import { Fault } from '../../core/faults.js'
 import type { ExactOp } from '../op.js'
+import { BITS } from './bits.js'
 import { CASTS } from './cast.js'
 import { ELEMENTARY_OPS } from './elementary.js'
 import { ELEMENTWISE } from './elementwise.js'
@@ -12,7 +13,7 @@ import { ORDER } from './order.js'
 import { SUMS } from './sums.js'
 
 /** Every exact op. */
-export const OPS: readonly ExactOp[] = [...ELEMENTWISE, ...CASTS, ...ELEMENTARY_OPS, ...SUMS, ...ORDER, ...MOVEMENT]
+export const OPS: readonly ExactOp[] = [...ELEMENTWISE, ...CASTS, ...BITS, ...ELEMENTARY_OPS, ...SUMS, ...ORDER, ...MOVEMENT]
 
 const BY_NAME = new Map(OPS.map((op) => [op.name, op]))
 const BY_NUMBER = new Map(OPS.map((op) => [op.number, op]))
