@@ -67,7 +67,8 @@ const STEP_TURN = R.PI / 2048n
 /** Coefficients of the polynomials, lowest power first. */
 export function polynomials(): Record<string, number[]> {
   return {
-    EXPM1: fitNumbers((f) => R.div(R.expm1(f / 64n), f), [-HALF, HALF], 4),
+    EXP: fitNumbers((f) => R.div(R.expm1(f / 64n), f), [-HALF, HALF], 4),
+    EXPM1: fitNumbers((f) => R.div(R.expm1(f / 128n), f), [-HALF, HALF], 4),
     SINH: fitNumbers(inSquare(R.sinh, STEP_64, 1), SQUARE, 2),
     COSHM1: fitNumbers(
       inSquare((x) => R.cosh(x) - R.ONE, STEP_64, 2),
@@ -80,15 +81,16 @@ export function polynomials(): Record<string, number[]> {
       SQUARE,
       1,
     ),
-    LOG: fitNumbers(logTail, [-(R.ONE >> 8n), R.ONE >> 7n], 3),
-    LOG1P: fitNumbers(logTail, [-(R.ONE >> 8n), R.ONE >> 7n], 5),
+    LOG: [1, ...fitNumbers(logTail, [-(R.ONE >> 8n), R.ONE >> 7n], 3)],
+    LOG1P: [1, ...fitNumbers(logTail, [-(R.ONE >> 8n), R.ONE >> 7n], 5)],
+    LOG_TAIL: fitNumbers(logTail, [-(R.ONE >> 8n), R.ONE >> 7n], 6),
   }
 }
 
-/** e^j for j = -104 .. 104, then e^(i/64) for i = 0 .. 63, as pairs. */
+/** e^j for j = -104 .. 104, then e^(i/128) for i = 0 .. 127, as pairs. */
 function exponentials(): number[] {
   const whole = Array.from({ length: 209 }, (_, j) => pair(R.exp(BigInt(j - 104) * R.ONE)))
-  const parts = Array.from({ length: 64 }, (_, i) => pair(R.exp(fraction(i, 64))))
+  const parts = Array.from({ length: 128 }, (_, i) => pair(R.exp(fraction(i, 128))))
   return [...whole, ...parts].flat()
 }
 

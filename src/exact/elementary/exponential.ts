@@ -1,11 +1,11 @@
 /**
- * Exp, Expm1, Sigmoid, Tanh, Sinh, Cosh. With x = (n + f) / 64, n integral and |f| <= 1/2, everything follows from a
+ * Exp, Expm1, Sigmoid, Tanh, Sinh, Cosh. With x = (n + f) / 64 (or 128), n integral and |f| <= 1/2, everything follows from a
  * table at n/64 and a short polynomial in f; n/64 and f are exact for binary32 inputs, so no reduction error arises.
  * @module
  */
 import type { Arithmetic, Table } from './arithmetic.js'
 import { fixedPolynomial } from './polynomial.js'
-import { COSHM1_COEFFICIENTS, EXPM1_COEFFICIENTS, SINH_COEFFICIENTS } from './tables.generated.js'
+import { COSHM1_COEFFICIENTS, EXP_COEFFICIENTS, EXPM1_COEFFICIENTS, SINH_COEFFICIENTS } from './tables.generated.js'
 import { COSH, EXP, EXPM1, SINH } from './tables.js'
 
 /** Where t = n + f: n, the table index, and f. */
@@ -32,20 +32,22 @@ const atLeast = <T, B>(m: Arithmetic<T, B>, x: T, low: number): T =>
 const within = <T, B>(m: Arithmetic<T, B>, x: T, bound: number): T =>
   m.max(m.where(m.less(x, m.constant(bound)), x, m.constant(bound)), m.constant(-bound))
 
-/** e^(f/64) - 1 for |f| <= 1/2, relative error below 2^-52. */
-const smallExpm1 = <T, B>(m: Arithmetic<T, B>, f: T): T => m.mul(fixedPolynomial(m, EXPM1_COEFFICIENTS, f), f)
-
 /** e^(t/64) where t is not below -6656; relative error below 2^-52. */
 function expOf<T, B>(m: Arithmetic<T, B>, t: T): T {
   const { index, offset } = cellBelow(m, t, 6656)
   const s = m.gather(EXP, index)
-  return m.add(s, m.mul(s, smallExpm1(m, offset)))
+  const p = m.mul(fixedPolynomial(m, EXP_COEFFICIENTS, offset), offset)
+  return m.add(s, m.mul(s, p))
 }
 
-/** e^((n + f)/64) - 1 = E + (E + 1) p with E = e^(n/64) - 1; relative error below 2^-51. */
+/**
+ * e^((n + f)/128) - 1 = E + (E + 1) p with E = e^(n/128) - 1 and p = e^(f/128) - 1; relative error below 2^-51. The finer
+ * cells give p its relative accuracy near zero, where nothing else is added.
+ */
 function expm1Of<T, B>(m: Arithmetic<T, B>, { index, offset }: Cell<T>): T {
   const e = m.gather(EXPM1, index)
-  return m.add(e, m.mul(m.add(e, m.constant(1)), smallExpm1(m, offset)))
+  const p = m.mul(fixedPolynomial(m, EXPM1_COEFFICIENTS, offset), offset)
+  return m.add(e, m.mul(m.add(e, m.constant(1)), p))
 }
 
 /** e^x. */
@@ -55,7 +57,7 @@ export function exp<T, B>(m: Arithmetic<T, B>, x: T): T {
 
 /** e^x - 1. */
 export function expm1<T, B>(m: Arithmetic<T, B>, x: T): T {
-  return expm1Of(m, cellBelow(m, m.mul(atLeast(m, x, -18), m.constant(64)), 5696))
+  return expm1Of(m, cellBelow(m, m.mul(atLeast(m, x, -18), m.constant(128)), 11392))
 }
 
 /**
@@ -70,7 +72,7 @@ export function sigmoid<T, B>(m: Arithmetic<T, B>, x: T): T {
 
 /** tanh x = (e^2x - 1) / (e^2x + 1). */
 export function tanh<T, B>(m: Arithmetic<T, B>, x: T): T {
-  const t = m.mul(within(m, x, 9.5), m.constant(128))
+  const t = m.mul(within(m, x, 9.5), m.constant(256))
   const index = m.round(t)
   const e = expm1Of(m, { index, offset: m.sub(t, index) })
   return m.where(m.isNaN(x), x, m.div(e, m.add(e, m.constant(2))))

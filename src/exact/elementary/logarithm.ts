@@ -15,16 +15,23 @@ function cellOf<T, B>(m: Arithmetic<T, B>, u: T): T {
   return m.min(m.max(cell, m.constant(0)), m.constant(LOG_LAST))
 }
 
-/** r + r^2 q(r): log(1 + r) for small r. */
-const log1pBy = <T, B>(m: Arithmetic<T, B>, q: readonly number[], r: T): T =>
-  m.add(r, m.mul(m.mul(r, r), fixedPolynomial(m, q, r)))
-
-/** log(1 + x), relatively accurate for every binary64 x: r = x c + (c - 1). */
-export function log1p<T, B>(m: Arithmetic<T, B>, x: T): T {
-  const cell = cellOf(m, m.add(x, m.constant(1)))
+/** log(1 + v) for every binary64 v, relatively accurate: r = v c + (c - 1). */
+function log1pOf<T, B>(m: Arithmetic<T, B>, v: T, coefficients: readonly number[] = LOG1P_COEFFICIENTS): T {
+  const cell = cellOf(m, m.add(v, m.constant(1)))
   const c = m.gather(INVERSE, cell)
-  const r = m.add(m.mul(x, c), m.sub(c, m.constant(1)))
-  return m.add(m.gather(LOG, cell), log1pBy(m, LOG1P_COEFFICIENTS, r))
+  const r = m.add(m.mul(v, c), m.sub(c, m.constant(1)))
+  return m.add(m.gather(LOG, cell), m.mul(fixedPolynomial(m, coefficients, r), r))
+}
+
+/**
+ * 1 + 2^-51 in the place of 1. In log(1 + x) = x - x^2/2 + x^3/3 the first two terms can end half-way between two binary32
+ * numbers while the third is lost in binary64 (x = 35400003 and three others); it always leads away from zero, as this does.
+ */
+const OUTWARD = 1 + 2 * Number.EPSILON
+
+/** log(1 + x). */
+export function log1p<T, B>(m: Arithmetic<T, B>, x: T): T {
+  return log1pOf(m, x, [OUTWARD, ...LOG1P_COEFFICIENTS.slice(1)])
 }
 
 /** Less than any binary32 number; adding it takes the sign from -0. */
@@ -34,12 +41,12 @@ const TINY = 2e-60
 export function log<T, B>(m: Arithmetic<T, B>, x: T): T {
   const cell = cellOf(m, m.add(x, m.constant(TINY)))
   const r = m.sub(m.mul(x, m.gather(INVERSE, cell)), m.constant(1))
-  return m.add(m.gather(LOG, cell), log1pBy(m, LOG_COEFFICIENTS, r))
+  return m.add(m.gather(LOG, cell), m.mul(fixedPolynomial(m, LOG_COEFFICIENTS, r), r))
 }
 
 /** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
 export function softplus<T, B>(m: Arithmetic<T, B>, x: T): T {
-  return m.add(m.max(x, m.constant(0)), log1p(m, exp(m, m.neg(m.abs(x)))))
+  return m.add(m.max(x, m.constant(0)), log1pOf(m, exp(m, m.neg(m.abs(x)))))
 }
 
 /** y with the sign of x. */
@@ -50,19 +57,19 @@ export function asinh<T, B>(m: Arithmetic<T, B>, x: T): T {
   const a = m.abs(x)
   const square = m.mul(x, x)
   const root = m.sqrt(m.add(square, m.constant(1)))
-  const y = log1p(m, m.add(a, m.div(square, m.add(root, m.constant(1)))))
+  const y = log1pOf(m, m.add(a, m.div(square, m.add(root, m.constant(1)))))
   return signed(m, x, m.where(m.less(a, m.constant(Infinity)), y, a))
 }
 
 /** acosh x = log(1 + t + sqrt(t) sqrt(t + 2)), t = x - 1; NaN below 1. */
 export function acosh<T, B>(m: Arithmetic<T, B>, x: T): T {
   const t = m.sub(x, m.constant(1))
-  return log1p(m, m.add(t, m.mul(m.sqrt(t), m.sqrt(m.add(t, m.constant(2))))))
+  return log1pOf(m, m.add(t, m.mul(m.sqrt(t), m.sqrt(m.add(t, m.constant(2))))))
 }
 
 /** atanh x = sign(x) log(1 + 2 |x| / (1 - |x|)) / 2; infinite at 1 and -1, NaN beyond. */
 export function atanh<T, B>(m: Arithmetic<T, B>, x: T): T {
   const a = m.abs(x)
-  const y = log1p(m, m.div(m.add(a, a), m.sub(m.constant(1), a)))
+  const y = log1pOf(m, m.div(m.add(a, a), m.sub(m.constant(1), a)))
   return m.mul(y, m.where(m.less(x, m.constant(0)), m.constant(-0.5), m.constant(0.5)))
 }

@@ -66,27 +66,31 @@ function nudge(value: number, ulps: number): number {
 
 const exponentials = decode(EXPONENTIALS)
 
-/** e^(n/64) for |n| <= 6656: e^j * e^(i/64). */
+/** e^(n/128) for |n| <= 13312: e^j * e^(i/128). */
 function exponential(n: number): Pair {
-  const whole = Math.floor(n / 64)
+  const whole = Math.floor(n / 128)
   const j = 2 * (whole + 104)
-  const i = 2 * (209 + n - 64 * whole)
+  const i = 2 * (209 + n - 128 * whole)
   return multiply([exponentials[j], exponentials[j + 1]], [exponentials[i], exponentials[i + 1]])
 }
 
 const opposite = ([high, low]: Pair): Pair => [-high, -low]
 
 /** e^(n/64), |n| <= 6656. */
-export const EXP: Table = table('EXP', [-6656, 6656], (n) => exponential(n)[0])
+export const EXP: Table = table('EXP', [-6656, 6656], (n) => exponential(2 * n)[0])
 
-/** e^(n/64) - 1, -1280 <= n <= 5696. */
-export const EXPM1: Table = table('EXPM1', [-1280, 5696], (n) => add(exponential(n), [-1, 0])[0])
+/** e^(n/128) - 1, -2560 <= n <= 11392. */
+export const EXPM1: Table = table('EXPM1', [-2560, 11392], (n) => add(exponential(n), [-1, 0])[0])
 
 /** sinh(n/64), |n| <= 5760. */
-export const SINH: Table = table('SINH', [-5760, 5760], (n) => add(exponential(n), opposite(exponential(-n)))[0] / 2)
+export const SINH: Table = table(
+  'SINH',
+  [-5760, 5760],
+  (n) => add(exponential(2 * n), opposite(exponential(-2 * n)))[0] / 2,
+)
 
 /** cosh(n/64), |n| <= 5760. */
-export const COSH: Table = table('COSH', [-5760, 5760], (n) => add(exponential(n), exponential(-n))[0] / 2)
+export const COSH: Table = table('COSH', [-5760, 5760], (n) => add(exponential(2 * n), exponential(-2 * n))[0] / 2)
 
 const sines = decode(SINES)
 
@@ -136,11 +140,20 @@ export const INVERSE: Table = table('INVERSE', [0, LOG_CELLS + 1], (i) => {
 /** -log(INVERSE); -infinity for u = 0; infinity in the last entry, where an infinity of the other sign makes NaN. */
 export const LOG: Table = table('LOG', [0, LOG_CELLS + 1], (i) => {
   if (i === 0) return -Infinity
-  if (i > LOG_CELLS) return Infinity
+  return i > LOG_CELLS ? Infinity : cellLogarithm(i)[0]
+})
+
+/** What LOG leaves out of -log(INVERSE); 0 in the first and the last entry. */
+export const LOG_LOW: Table = table('LOG_LOW', [0, LOG_CELLS + 1], (i) => {
+  return i === 0 || i > LOG_CELLS ? 0 : add(cellLogarithm(i), [-LOG.values[i], 0])[0]
+})
+
+/** -log(INVERSE[i]) = exponent * log 2 - log(inverse of the mantissa's cell). */
+function cellLogarithm(i: number): Pair {
   const cell = 2 + 3 * ((i - 1) % 128)
   const exponent = Math.floor((i - 1) / 128) - 149
-  return add([exponent * logarithms[0], exponent * logarithms[1]], [logarithms[cell + 1], logarithms[cell + 2]])[0]
-})
+  return add([exponent * logarithms[0], exponent * logarithms[1]], [logarithms[cell + 1], logarithms[cell + 2]])
+}
 
 /** The value of highBits(u, 45) for the entry 0 of LOG. */
 export const LOG_BASE = (1023 - 149) * 128 - 1
@@ -185,6 +198,7 @@ export const TABLES: readonly Table[] = [
   TURN_LOW,
   INVERSE,
   LOG,
+  LOG_LOW,
   ...ERF,
   ...ARCTANGENT,
 ]
