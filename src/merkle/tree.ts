@@ -60,7 +60,7 @@ export function hashLeaves(leaves: Uint8Array, length: number): Uint8Array {
 }
 
 /**
- * The tree over leaf hashes, given one behind the other or as a list.
+ * The tree over leaf hashes, given as a list or one behind the other (then that array is kept and must not be changed).
  * Cost: one hash for each leaf but the first, whole levels at a time; about 64 bytes of memory for each leaf.
  * @throws Fault `merkle/bad-node` where they are not 32 bytes each.
  */
