@@ -148,7 +148,7 @@ function listed(items: readonly string[]): string {
 const when = (items: readonly string[], sentence: (list: string) => string): string[] =>
   items.length === 0 ? [] : [sentence(listed(items))]
 
-const STANDARD = new Set(['', 'ai.onnx.ml', 'ai.onnx.preview.training'])
+const STANDARD = new Set(['', 'ai.onnx.ml', 'ai.onnx.preview', 'ai.onnx.preview.training'])
 
 function foreignDomains(model: Model): string[] {
   const own = new Set(model.functions.map(({ domain }) => domain))
@@ -175,7 +175,7 @@ function randomOperators(model: Model): string[] {
       .filter(({ domain, op }) => domain === '' && RANDOM.has(op))
       .map(({ op }) => op),
   )
-  return when([...random], (list) => `random operators, so that two runs differ: ${list}`)
+  return when([...random], (list) => `random operators, whose numbers each runtime draws for itself: ${list}`)
 }
 
 function invisibleNames(model: Model): string[] {

@@ -152,6 +152,12 @@ describe('constants', () => {
     expect(faultOf(() => decodeTensor(message))).toBe(code)
   })
 
+  test('a constant made by hand whose payload does not fit is refused when its tensor is asked for', () => {
+    const constant = { name: 'w', code: 1, dims: [2], payload: new Uint8Array(7), strings: [] }
+    expect(faultOf(() => tensorOf(constant))).toBe('onnx/bad-tensor')
+    expect(faultOf(() => tensorOf({ ...constant, code: 9, payload: Uint8Array.of(0, 2) }))).toBe('onnx/bad-tensor')
+  })
+
   test('a message names the tensor, shortened and without characters that hide', () => {
     const name = utf8(`evil\u202ename${'x'.repeat(200)}`)
     expect(() => decodeTensor(proto(1, lengthed(8, name)))).toThrow(/at tensor "evil\\u\{202e\}namex{71}\.\.\."/)

@@ -89,7 +89,7 @@ describe('a second look is asked for', () => {
     [
       'random operators',
       model(body('RandomNormalLike(x) -> y')),
-      'random operators, so that two runs differ: "RandomNormalLike"',
+      'random operators, whose numbers each runtime draws for itself: "RandomNormalLike"',
     ],
     [
       'a bidirectional mark',
