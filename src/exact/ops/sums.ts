@@ -408,11 +408,19 @@ const REDUCE_SUM: ExactOp = {
       const total = emitGridSum(g, dtype === 'float64' ? emitDomainOf(g, flat, shape) : flat, { ...shape, dtype })
       return g.reshape(emitRounded(g, total, dtype), output.dims)
     }
-    const wide = g.cast(g.reduce('ReduceSum', g.cast(flat, 'int64'), [1], 0), dtype)
-    return g.reshape(wide, output.dims)
+    return g.reshape(g.cast(emitWrappingSum(g, g.cast(flat, 'int64')), dtype), output.dims)
   },
   referee: 'sum',
   source: 'ONNX ReduceSum; docs/numerics.md, sums',
+}
+
+/** Emits the sum of int64 over the last axis, modulo 2^64: ONNX Runtime's own saturates (measured), so halves of 32 bits are summed. */
+function emitWrappingSum(g: Emitter, x: string): string {
+  const word = g.scalar('int64', 2 ** 32)
+  const low = g.node('BitwiseAnd', [x, g.scalar('int64', 2 ** 32 - 1)])
+  const high = g.div(g.sub(x, low), word)
+  const sum = (part: string) => g.reduce('ReduceSum', part, [1], 0)
+  return g.add(g.mul(sum(high), word), sum(low))
 }
 
 /** binary64 summands whose block maximum is outside of the domain count as NaN. */

@@ -1,0 +1,21 @@
+/**
+ * Bundles and receipts by path.
+ * @module
+ */
+import { stat } from 'node:fs/promises'
+import { demand } from '../core/faults.js'
+import { bundleReader } from '../disk.js'
+import * as Bundle from '../receipt/bundle.js'
+
+/** True where a path is a folder. @throws Fault `cli/not-found`. */
+export async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  demand(found !== undefined, 'cli/not-found', () => path)
+  return found.isDirectory()
+}
+
+/** The bundle in a folder, read and not yet verified. */
+export async function readBundle(path: string): Promise<Bundle.Bundle> {
+  demand(await isFolder(path), 'cli/usage', () => `${path} is not a bundle's folder`)
+  return Bundle.decode(bundleReader(path))
+}

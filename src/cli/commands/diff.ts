@@ -1,0 +1,34 @@
+/** `countersign diff`: where two runs of one job part. @module */
+import type { Command } from 'commander'
+import { demand } from '../../core/faults.js'
+import { equal } from '../../core/bytes.js'
+import { explain, firstDifference } from '../../dispute/difference.js'
+import * as Bundle from '../../receipt/bundle.js'
+import { command } from '../command.js'
+import { readBundle } from '../bundles.js'
+import { differenceData } from '../difference.js'
+import { paint } from '../output.js'
+
+export function diff(): Command {
+  return command(
+    'diff',
+    (c) =>
+      c
+        .description('the first step, operator and element where two runs of one job part')
+        .argument('<bundle>', 'taken as expected')
+        .argument('<bundle>', 'taken as found'),
+    async ([a, b]) => {
+      const [expected, found] = [await Bundle.verify(await readBundle(a)), await Bundle.verify(await readBundle(b))]
+      const same = equal(expected.receipt.receipt.claim.job, found.receipt.receipt.claim.job)
+      demand(same, 'dispute/different-jobs', () => 'the two bundles answer different jobs')
+      const difference = firstDifference(expected, found)
+      if (difference === undefined) return { outcome: 'valid', data: { difference: null }, lines: [`${paint.good('equal')}    the two runs agree in every committed bit`] }
+      return {
+        outcome: 'refuted',
+        data: { difference: differenceData(difference), providers: [expected.receipt.receipt.provider, found.receipt.receipt.provider] },
+        lines: [`${paint.bad('differ')}   ${explain(difference)}`, 'results are unique: one of the two is wrong'],
+        next: [`countersign audit ${a}`, `countersign audit ${b}`],
+      }
+    },
+  )
+}
