@@ -17,8 +17,15 @@ import { STEP_BYTES, decodeStep, encodeStep, jobInputs, runRoot, verifyChain, ty
 import { commit, valuesRoot, type Trace } from '../trace/trace.js'
 import * as fields from './fields.js'
 import type { Field } from './fields.js'
-import { decode as decodeReceipt, encode as encodeReceipt, verify as verifyReceipt, type ReceiptOptions, type SignedReceipt } from './receipt.js'
-import { decode as decodeSeal, encode as encodeSeal, type SignedSeal } from './seal.js'
+import {
+  decode as decodeReceipt,
+  encode as encodeReceipt,
+  openSeal,
+  verify as verifyReceipt,
+  type ReceiptOptions,
+  type SignedReceipt,
+} from './receipt.js'
+import { decode as decodeSeal, encode as encodeSeal, verify as verifySeal, type SignedSeal } from './seal.js'
 import { hash as hashRefusal } from './refusal.js'
 import { format } from './typed-data.js'
 
@@ -76,7 +83,11 @@ const OBJECT_PATH = /^objects\/[0-9a-f]{64}$/
 const FILES = ['receipt.json', 'seal.json', 'manifest.json', 'program.bin', 'steps.bin', 'values.bin', 'model.onnx']
 
 /** A trace with its receipt, as a bundle. */
-export function from(trace: Trace, receipt: SignedReceipt, options: { model?: Uint8Array; seal?: SignedSeal } = {}): Bundle {
+export function from(
+  trace: Trace,
+  receipt: SignedReceipt,
+  options: { model?: Uint8Array; seal?: SignedSeal } = {},
+): Bundle {
   return {
     receipt,
     program: trace.program,
@@ -132,7 +143,10 @@ export function readerOf(files: BundleFiles): BundleReader {
   return {
     read(path, limit) {
       const bytes = files.get(path)
-      demand(bytes === undefined || bytes.length <= limit, 'bundle/wrong-size', () => path, { expected: `at most ${limit}`, found: bytes?.length })
+      demand(bytes === undefined || bytes.length <= limit, 'bundle/wrong-size', () => path, {
+        expected: `at most ${limit}`,
+        found: bytes?.length,
+      })
       return bytes
     },
     list: () => [...files.keys()],
@@ -154,15 +168,25 @@ export async function decode(reader: BundleReader): Promise<Bundle> {
   const manifest = manifestFormat.decode(await must('manifest.json', MANIFEST_BYTES))
   const stepCount = Number(receipt.job.steps)
   const stepBytes = await sized(reader, { path: 'steps.bin', size: stepCount * STEP_BYTES })
-  const steps = Array.from({ length: stepCount }, (_, i) => decodeStep(stepBytes.subarray(i * STEP_BYTES, (i + 1) * STEP_BYTES)))
+  const steps = Array.from({ length: stepCount }, (_, i) =>
+    decodeStep(stepBytes.subarray(i * STEP_BYTES, (i + 1) * STEP_BYTES)),
+  )
   const sealBytes = await reader.read('seal.json', LIMITS.seal)
   const store = objectStore(reader)
-  const all = (types: readonly TensorType[], names: readonly Bytes32[], what: string) => loadAll(store, { types, names, what })
-  const perStep = (types: readonly TensorType[], lists: readonly (readonly Bytes32[])[], what: string) => inTurn(lists, (names) => all(types, names, what))
-  demand(manifest.inputs.length === stepCount, 'bundle/wrong-size', () => 'inputs of every step', { expected: stepCount, found: manifest.inputs.length })
+  const all = (types: readonly TensorType[], names: readonly Bytes32[], what: string) =>
+    loadAll(store, { types, names, what })
+  const perStep = (types: readonly TensorType[], lists: readonly (readonly Bytes32[])[], what: string) =>
+    inTurn(lists, (names) => all(types, names, what))
+  demand(manifest.inputs.length === stepCount, 'bundle/wrong-size', () => 'inputs of every step', {
+    expected: stepCount,
+    found: manifest.inputs.length,
+  })
   const refused = receipt.refusal !== undefined
   const traced = receipt.job.operatorTrace && !refused
-  demand(manifest.values.length === (traced ? stepCount : 0), 'bundle/wrong-size', () => 'operator values', { expected: traced ? stepCount : 0, found: manifest.values.length })
+  demand(manifest.values.length === (traced ? stepCount : 0), 'bundle/wrong-size', () => 'operator values', {
+    expected: traced ? stepCount : 0,
+    found: manifest.values.length,
+  })
   const bundle: Bundle = {
     receipt,
     program,
@@ -187,7 +211,10 @@ async function sized(reader: BundleReader, { path, size }: { path: string; size:
   return bytes
 }
 
-async function digestsFrom(reader: BundleReader, { steps, values }: { steps: number; values: number }): Promise<Bytes32[][]> {
+async function digestsFrom(
+  reader: BundleReader,
+  { steps, values }: { steps: number; values: number },
+): Promise<Bytes32[][]> {
   const bytes = await sized(reader, { path: 'values.bin', size: steps * values * 32 })
   const at = (index: number) => bytes.slice(index * 32, (index + 1) * 32)
   return Array.from({ length: steps }, (_, s) => Array.from({ length: values }, (_, v) => at(s * values + v)))
@@ -221,12 +248,25 @@ function objectStore(reader: BundleReader) {
   }
 }
 
-async function loadAll(store: ReturnType<typeof objectStore>, { types, names, what }: { types: readonly TensorType[]; names: readonly Bytes32[]; what: string }): Promise<Tensor[]> {
-  demand(names.length === types.length, 'bundle/wrong-size', () => `${what}: one object each`, { expected: types.length, found: names.length })
-  return inTurn(types.map((type, i) => [type, names[i]] as const), ([type, name]) => store.tensor({ dtype: type.dtype, dims: type.dims }, name))
+async function loadAll(
+  store: ReturnType<typeof objectStore>,
+  { types, names, what }: { types: readonly TensorType[]; names: readonly Bytes32[]; what: string },
+): Promise<Tensor[]> {
+  demand(names.length === types.length, 'bundle/wrong-size', () => `${what}: one object each`, {
+    expected: types.length,
+    found: names.length,
+  })
+  return inTurn(
+    types.map((type, i) => [type, names[i]] as const),
+    ([type, name]) => store.tensor({ dtype: type.dtype, dims: type.dims }, name),
+  )
 }
 
-async function demandNothingElse(reader: BundleReader, seen: ReadonlySet<string>, { traced }: { traced: boolean }): Promise<void> {
+async function demandNothingElse(
+  reader: BundleReader,
+  seen: ReadonlySet<string>,
+  { traced }: { traced: boolean },
+): Promise<void> {
   for (const path of await reader.list()) {
     const known = OBJECT_PATH.test(path) ? seen.has(path) : FILES.includes(path) && (path !== 'values.bin' || traced)
     demand(known, 'bundle/unexpected-file', () => JSON.stringify(path.slice(0, 100)))
@@ -242,6 +282,8 @@ async function demandNothingElse(reader: BundleReader, seen: ReadonlySet<string>
 export async function verify(bundle: Bundle, options: ReceiptOptions = {}): Promise<Bundle> {
   await verifyReceipt(bundle.receipt, options)
   verifyContent(bundle)
+  const { domain } = bundle.receipt
+  if (bundle.seal !== undefined) await verifySeal(bundle.seal, { domain, staticcall: options.staticcall })
   return bundle
 }
 
@@ -264,11 +306,17 @@ export function verifyContent(bundle: Bundle): Bundle {
 function verifySteps(bundle: Bundle, inputs: readonly Bytes32[]): void {
   const { receipt, job, refusal } = bundle.receipt
   const ran = refusal === undefined ? bundle.steps : bundle.steps.slice(0, refusal.step + 1)
-  demand(ran.length > 0 && (refusal === undefined || refusal.step < Number(job.steps)), 'trace/bad-step', () => 'the refused step is not one of the run')
+  demand(
+    ran.length > 0 && (refusal === undefined || refusal.step < Number(job.steps)),
+    'trace/bad-step',
+    () => 'the refused step is not one of the run',
+  )
   verifyChain(ran, job.initialState)
   ran.forEach((step, i) => demandRoot('receipt/wrong-inputs', step.inputs, inputs[i]))
   bundle.steps.slice(ran.length).forEach((step) => {
-    const empty = [step.stateBefore, step.inputs, step.values, step.stateAfter, step.outputs].every((field) => equal(field, ZERO32))
+    const empty = [step.stateBefore, step.inputs, step.values, step.stateAfter, step.outputs].every((field) =>
+      equal(field, ZERO32),
+    )
     demand(empty, 'trace/bad-step', () => `step ${step.index} comes after the refused one and is not empty`)
   })
   const last = ran[ran.length - 1]
@@ -283,30 +331,53 @@ function verifyValues(bundle: Bundle): void {
   const { digests, values, steps, program } = bundle
   steps.forEach((step, s) => {
     if (digests === undefined || values === undefined) return demandRoot('receipt/wrong-values', step.values, ZERO32)
-    values[s].forEach((tensor, v) => demandRoot('receipt/wrong-values', digestOf(tensor), digests[s][v], `value ${v} of step ${s}`))
+    values[s].forEach((tensor, v) =>
+      demandRoot('receipt/wrong-values', digestOf(tensor), digests[s][v], `value ${v} of step ${s}`),
+    )
     program.values.forEach((value, v) => {
-      if (value.kind === 'constant') demandRoot('receipt/wrong-values', digests[s][v], digestOf(value.tensor), `constant ${v} of step ${s}`)
+      if (value.kind === 'constant')
+        demandRoot('receipt/wrong-values', digests[s][v], digestOf(value.tensor), `constant ${v} of step ${s}`)
     })
     demandRoot('receipt/wrong-values', valuesRoot(digests[s]), step.values)
     const given = program.counts.parameters + program.counts.inputs
-    demandRoot('receipt/wrong-values', rootOfTensors('state', values[s].slice(0, program.counts.parameters)), step.stateBefore)
-    demandRoot('receipt/wrong-values', rootOfTensors('inputs', values[s].slice(program.counts.parameters, given)), step.inputs)
-    demandRoot('receipt/wrong-values', rootOfTensors('outputs', program.outputs.map((v) => values[s][v])), step.outputs)
+    demandRoot(
+      'receipt/wrong-values',
+      rootOfTensors('state', values[s].slice(0, program.counts.parameters)),
+      step.stateBefore,
+    )
+    demandRoot(
+      'receipt/wrong-values',
+      rootOfTensors('inputs', values[s].slice(program.counts.parameters, given)),
+      step.inputs,
+    )
+    demandRoot(
+      'receipt/wrong-values',
+      rootOfTensors(
+        'outputs',
+        program.outputs.map((v) => values[s][v]),
+      ),
+      step.outputs,
+    )
   })
 }
 
 function verifyOwnSeal({ seal, receipt }: Bundle): void {
-  if (seal === undefined) return
-  demand(receipt.seal !== undefined && equal(seal.signature, receipt.seal.signature), 'receipt/wrong-seal', () => 'seal.json is not the seal that the receipt opens')
-  demand(equal(seal.seal.job, receipt.receipt.claim.job) && seal.seal.provider === receipt.receipt.provider, 'receipt/wrong-seal', () => 'seal.json is of another job or provider')
+  if (seal !== undefined) openSeal(receipt, seal.seal)
 }
 
 function demandRoot(code: FaultCode, found: Bytes32, expected: Bytes32, where?: string): void {
-  demand(equal(found, expected), code, () => 'the content has another root', { expected: toHex(expected), found: toHex(found), where })
+  demand(equal(found, expected), code, () => 'the content has another root', {
+    expected: toHex(expected),
+    found: toHex(found),
+    where,
+  })
 }
 
 /** The commitments of a trace as a claim for a job. */
-export function claimOf(trace: Trace, job: Bytes32): { job: Bytes32; outputs: Bytes32; finalState: Bytes32; run: Bytes32 } {
+export function claimOf(
+  trace: Trace,
+  job: Bytes32,
+): { job: Bytes32; outputs: Bytes32; finalState: Bytes32; run: Bytes32 } {
   const { outputs, finalState, run } = commit(trace)
   return { job, outputs, finalState, run }
 }

@@ -22,8 +22,10 @@ export const ZERO_ADDRESS: Address = `0x${'0'.repeat(40)}`
 export interface Field<T> {
   /** Its EIP-712 type; absent where the field never stands in typed data. */
   readonly type?: string
-  /** True where the field may be absent. */
+  /** True where the field may be absent, in memory and in JSON. */
   readonly optional?: boolean
+  /** The value in memory of a field that JSON leaves out; JSON that states it is refused, so that there is one form. */
+  readonly absent?: T
   from(value: unknown, where: string): T
   toJson(value: T): Json
   fromJson(json: Json, where: string): T
@@ -215,6 +217,21 @@ export function maybe<T>(field: Field<T>): Field<T | undefined> {
   }
 }
 
+/** A field that JSON leaves out where it is zero (or empty). */
+export function orAbsent<T>(field: Field<T>, zero: T): Field<T> {
+  const isZero = (value: T): boolean => String(value) === String(zero) // numbers, bytes and lists alike
+  return {
+    ...field,
+    absent: zero,
+    fromJson(json, where) {
+      const value = field.fromJson(json, where)
+      if (isZero(value)) throw badField(where, 'to be left out where it is zero')
+      return value
+    },
+    toJson: (value) => (isZero(value) ? null : field.toJson(value)),
+  }
+}
+
 /**
  * A frozen record with exactly these fields. `rule`, if given, checks what no field can check alone.
  * Only own keys count, so `__proto__` and its like are unknown fields and never touch a prototype.
@@ -231,15 +248,24 @@ export function record<T extends object>(
   }
   return {
     from: (value, where) => checked(fromFields(table, value, where) as T, where),
-    fromJson: (json, where) => checked(readFields(json, where) as T, where),
-    toJson: (value) => mapPresent(table, value, (field, entry) => field.toJson(entry)),
+    fromJson: (json, where) => checked(withAbsent(table, readFields(json, where)) as T, where),
+    toJson: (value) => withoutNull(mapPresent(table, value, (field, entry) => field.toJson(entry))),
     toTyped: (value) => mapPresent(table, value, (field, entry) => field.toTyped(entry)),
   }
 }
 
 function jsonField(field: Field<unknown>): reader.Field<unknown> {
   const read = (json: Json, where: string): unknown => field.fromJson(json, where)
-  return field.optional ? reader.optional(read) : read
+  return field.optional || field.absent !== undefined ? reader.optional(read) : read
+}
+
+function withAbsent(table: [string, Field<unknown>][], read: Readonly<Record<string, unknown>>): object {
+  return Object.freeze(Object.fromEntries(table.map(([key, field]) => [key, read[key] ?? field.absent])))
+}
+
+/** `null` is how a field says that it is left out; no field of ours has it as a value. */
+function withoutNull(json: Record<string, Json>): Record<string, Json> {
+  return Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null))
 }
 
 function fromFields(table: [string, Field<unknown>][], value: unknown, where: string): object {

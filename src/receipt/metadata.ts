@@ -19,6 +19,8 @@ export interface Metadata {
   readonly processor: string
   /** Name of the runtime. */
   readonly runtime: string
+  /** The salt that opens the provider's seal, once it may be known: nobody trusts it, the seal either opens or it does not. */
+  readonly sealSalt?: Bytes32 | undefined
   /** Versions of what took part: runtime, host, operating system. */
   readonly versions: string
 }
@@ -31,6 +33,7 @@ export const metadataField: Field<Metadata> = fields.record<Metadata>({
   model: fields.bytes32,
   processor: name,
   runtime: name,
+  sealSalt: fields.maybe(fields.bytes32),
   versions: name,
 })
 

@@ -34,17 +34,17 @@ export interface Policy {
 /** The most accounts that a policy names. */
 export const MAX_AUDITORS = 1024
 
-/** Policy, as typed data. @see docs/formats.md */
+/** Policy, as typed data; its JSON leaves out what is zero. @see docs/formats.md */
 export const policyStruct = struct<Policy>(
   'Policy',
   {
     kind: fields.oneOf(POLICY_KINDS),
-    replicas: fields.uint(16),
-    threshold: fields.uint(16),
-    samples: fields.uint(16),
-    window: fields.bigUint(64),
-    auditors: fields.listOf(fields.holder, MAX_AUDITORS),
-    extension: fields.bytes32,
+    replicas: fields.orAbsent(fields.uint(16), 0),
+    threshold: fields.orAbsent(fields.uint(16), 0),
+    samples: fields.orAbsent(fields.uint(16), 0),
+    window: fields.orAbsent(fields.bigUint(64), 0n),
+    auditors: fields.orAbsent(fields.listOf(fields.holder, MAX_AUDITORS), []),
+    extension: fields.orAbsent(fields.bytes32, ZERO32),
   },
   { rule: checkPolicy },
 )

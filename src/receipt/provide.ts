@@ -68,7 +68,11 @@ export function demandWork(job: Job, work: Work): void {
     ['receipt/wrong-state', rootOfTensors('state', work.state), job.initialState],
     ['receipt/wrong-inputs', inputs, job.inputs],
   ] as const
-  for (const [code, found, expected] of pairs) demand(equal(found, expected), code, () => 'the job asks for another one', { expected: toHex(expected), found: toHex(found) })
+  for (const [code, found, expected] of pairs)
+    demand(equal(found, expected), code, () => 'the job asks for another one', {
+      expected: toHex(expected),
+      found: toHex(found),
+    })
 }
 
 /** What a provider brings. */
@@ -99,22 +103,36 @@ export interface Sealed {
 export async function provide(work: Work, options: ProvideOptions): Promise<Sealed> {
   const { job, runtime, signer, model } = options
   demandWork(job.job, work)
-  const recording = { operatorTrace: job.job.operatorTrace, commitEvery: Number(job.job.commitEvery), onProgress: options.onProgress, signal: options.signal }
+  const recording = {
+    operatorTrace: job.job.operatorTrace,
+    commitEvery: Number(job.job.commitEvery),
+    onProgress: options.onProgress,
+    signal: options.signal,
+  }
   const trace = await record(work, runtime, recording)
   return seal(trace, { job, signer, model, metadata: await metadataOf(runtime, model), issuedAt: options.issuedAt })
 }
 
 /** Seals the claim of a trace. */
-export async function seal(trace: Trace, options: { job: SignedJob; signer: Signer; metadata: Metadata; model?: Uint8Array; issuedAt?: number }): Promise<Sealed> {
+export async function seal(
+  trace: Trace,
+  options: { job: SignedJob; signer: Signer; metadata: Metadata; model?: Uint8Array; issuedAt?: number },
+): Promise<Sealed> {
   const { job, signer, metadata, model, issuedAt = Math.floor(Date.now() / 1000) } = options
   const claim = claimFrom(bundles.claimOf(trace, jobs.hash(job.job)))
-  const { signed, opening } = await seals.sign(claim, signer, { domain: job.domain })
+  const { signed, salt } = await seals.sign(claim, signer, { domain: job.domain })
   return {
     seal: signed,
     trace,
     async reveal({ seals: list = [signed] } = {}) {
       const sealSet = seals.setRoot(list.map((other) => other.seal))
-      const receipt = await signReceipt(claim, signer, { job, metadata, issuedAt, refusal: trace.refusal, sealed: { sealSet, opening } })
+      const receipt = await signReceipt(claim, signer, {
+        job,
+        metadata,
+        issuedAt,
+        refusal: trace.refusal,
+        sealed: { sealSet, salt },
+      })
       return bundles.from(trace, receipt, { model, seal: signed })
     },
   }

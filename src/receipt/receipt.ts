@@ -3,13 +3,12 @@
  * @module
  */
 import { ZERO32, equal, toHex, type Bytes32 } from '../core/bytes.js'
-import { Fault, demand, type FaultCode } from '../core/faults.js'
+import { demand, type FaultCode } from '../core/faults.js'
 import { claimStruct, type Claim } from './claim.js'
 import * as fields from './fields.js'
 import type { Address, Field, Input } from './fields.js'
 import {
   demandPolicy,
-  demandSigner,
   hash as hashJob,
   isRequested,
   jobStruct,
@@ -21,7 +20,7 @@ import {
 import { hash as hashMetadata, metadataField, type Metadata } from './metadata.js'
 import { policyStruct, type Policy } from './policy.js'
 import { hash as hashRefusal, refusalField, type Refusal } from './refusal.js'
-import { sealOf, sealOpeningField, sealStruct, type SealOpening, type SignedSeal } from './seal.js'
+import { open, type Seal } from './seal.js'
 import { maybeSignature, signatureField, verify as verifySignature, type SignatureOptions } from './signature.js'
 import { sign as signWith, type Signer } from './signer.js'
 import { demandDomain, digest, domainField, format, struct, type Domain } from './typed-data.js'
@@ -44,7 +43,7 @@ export const receiptStruct = struct<Receipt>(
   {
     claim: claimStruct,
     provider: fields.holder,
-    sealSet: fields.bytes32,
+    sealSet: fields.orAbsent(fields.bytes32, ZERO32),
     metadata: fields.bytes32,
     issuedAt: fields.bigUint(64),
   },
@@ -62,8 +61,6 @@ export interface SignedReceipt {
   readonly metadata: Metadata
   /** Where and why the run was refused, if it was: its record is the claim's `outputs`. */
   readonly refusal?: Refusal | undefined
-  /** Opens the provider's own seal, where there is a seal set. */
-  readonly seal?: SealOpening | undefined
   /** The provider's, over the receipt. */
   readonly signature: Uint8Array
 }
@@ -77,7 +74,6 @@ export const signedReceiptField: Field<SignedReceipt> = fields.record<SignedRece
   receipt: receiptStruct,
   metadata: metadataField,
   refusal: fields.maybe(refusalField),
-  seal: fields.maybe(sealOpeningField),
   signature: signatureField,
 })
 
@@ -100,8 +96,8 @@ export interface ReceiptSigning extends SignatureOptions {
   /** Unix seconds. */
   readonly issuedAt: bigint | number
   readonly refusal?: Refusal
-  /** After the seals were closed: the root of the list, and the opening of the own seal. */
-  readonly sealed?: { readonly sealSet: Bytes32; readonly opening: SealOpening }
+  /** After the seals were closed: the root of the list, and the salt of the own seal. */
+  readonly sealed?: { readonly sealSet: Bytes32; readonly salt: Bytes32 }
 }
 
 /**
@@ -110,18 +106,13 @@ export interface ReceiptSigning extends SignatureOptions {
  */
 export async function sign(claim: Claim, signer: Signer, options: ReceiptSigning): Promise<SignedReceipt> {
   const { domain, job, policy, signature: jobSignature } = options.job
-  const { metadata, issuedAt, refusal, sealed } = options
+  const { issuedAt, refusal, sealed } = options
+  const metadata = metadataField.from({ ...options.metadata, sealSalt: sealed?.salt }, 'metadata')
   const provider = fields.toAddress(signer.address)
-  const receipt = from({
-    claim,
-    provider,
-    sealSet: sealed?.sealSet ?? ZERO32,
-    metadata: hashMetadata(metadata),
-    issuedAt,
-  })
-  demandSigner(signer, receipt.provider, 'provider')
+  const sealSet = sealed?.sealSet ?? ZERO32
+  const receipt = from({ claim, provider, sealSet, metadata: hashMetadata(metadata), issuedAt })
   const signature = await signWith(signer, { struct: receiptStruct, value: receipt, domain }, options)
-  const parts = { domain, job, policy, jobSignature, receipt, metadata, refusal, seal: sealed?.opening, signature }
+  const parts = { domain, job, policy, jobSignature, receipt, metadata, refusal, signature }
   return verify(receiptFormat.from(parts), { staticcall: options.staticcall })
 }
 
@@ -141,8 +132,8 @@ export interface ReceiptOptions extends JobOptions {
  * The receipt, after every hash in it was found to be that of its content, and every signature its signer's.
  * Shows that this provider made this claim about this job. Does not show that the claim is true: replay, compare or dispute it.
  * @throws Fault `receipt/wrong-domain`, `receipt/wrong-policy`, `receipt/wrong-job`, `receipt/wrong-metadata`,
- * `receipt/wrong-outputs` (refusal), `receipt/wrong-seal-set`, `receipt/wrong-seal`, `receipt/unrequested`, and those of signatures.
- * @remarks Under 5 ms: one to three signatures of 1.5 ms.
+ * `receipt/wrong-outputs` (refusal), `receipt/wrong-seal-set`, `receipt/unrequested`, and those of signatures.
+ * @remarks Under 5 ms: one or two signatures of 1.5 ms.
  */
 export async function verify(signed: SignedReceipt, options: ReceiptOptions = {}): Promise<SignedReceipt> {
   demandDomain(signed.domain, options.domain)
@@ -156,16 +147,16 @@ export async function verify(signed: SignedReceipt, options: ReceiptOptions = {}
 
 /** The receipt, after every hash in it was found to be that of its content; signatures are not looked at. @throws Fault, as `verify`. */
 export function verifyBindings(signed: SignedReceipt): SignedReceipt {
-  const { receipt, metadata, refusal, seal } = signed
+  const { receipt, metadata, refusal } = signed
   demandPolicy(jobOf(signed))
   demandHash('receipt/wrong-job', receipt.claim.job, hashJob(signed.job))
   demandHash('receipt/wrong-metadata', receipt.metadata, hashMetadata(metadata))
   if (refusal) demandHash('receipt/wrong-outputs', receipt.claim.outputs, hashRefusal(refusal))
-  const consistent = (seal === undefined) === equal(receipt.sealSet, ZERO32)
+  const consistent = (metadata.sealSalt === undefined) === equal(receipt.sealSet, ZERO32)
   demand(
     consistent,
     'receipt/wrong-seal-set',
-    () => 'a seal set comes with the opened own seal, and neither without the other',
+    () => 'a seal set comes with the salt of the own seal, and neither without the other',
   )
   return signed
 }
@@ -177,31 +168,18 @@ async function verifySignatures(signed: SignedReceipt, options: SignatureOptions
     options,
   )
   await verifyRequester(jobOf(signed), options)
-  const own = sealIn(signed)
-  if (own) await verifySeal(own, options)
 }
 
-/** The opened seal follows from claim, provider and salt; if its signature does not fit, it is not the provider's seal. */
-async function verifySeal({ domain, seal, signature }: SignedSeal, options: SignatureOptions): Promise<void> {
-  try {
-    await verifySignature(
-      { digest: digest(domain, sealStruct, seal), signature, signer: seal.provider, domain },
-      options,
-    )
-  } catch (cause) {
-    if (!Fault.is(cause, 'receipt/bad-signature')) throw cause
-    throw new Fault('receipt/wrong-seal', 'the provider never signed the seal that this opens', {
-      where: seal.provider,
-      cause,
-    })
-  }
-}
-
-/** The provider's own signed seal, as far as the receipt carries its opening. */
-export function sealIn(signed: SignedReceipt): SignedSeal | undefined {
-  const { domain, receipt, seal } = signed
-  if (seal === undefined) return undefined
-  return { domain, seal: sealOf(receipt.claim, receipt.provider, seal.salt), signature: seal.signature }
+/**
+ * The receipt, after the provider's own seal was found to open to its claim.
+ * @throws Fault `receipt/wrong-seal` where it does not, or the receipt shows no salt. The seal's signature is checked by `Seal.verify`.
+ */
+export function openSeal(signed: SignedReceipt, seal: Seal): SignedReceipt {
+  const { receipt, metadata } = signed
+  const own = metadata.sealSalt !== undefined && seal.provider === receipt.provider
+  demand(own, 'receipt/wrong-seal', () => 'not a seal that this receipt opens', { where: receipt.provider })
+  open(seal, receipt.claim, metadata.sealSalt)
+  return signed
 }
 
 /** The job of a receipt, as its requester handed it out. */

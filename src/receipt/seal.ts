@@ -9,7 +9,7 @@ import { keccak256 } from '../core/keccak.js'
 import { hashLeaf, rootFrom, sizedRoot } from '../merkle/tree.js'
 import { hash as hashClaim, type Claim } from './claim.js'
 import * as fields from './fields.js'
-import type { Address, Field, Input } from './fields.js'
+import type { Address, Input } from './fields.js'
 import { demandSigner, freshSalt } from './job.js'
 import { signatureField, verify as verifySignature, type SignatureOptions } from './signature.js'
 import { sign as signWith, type Signer } from './signer.js'
@@ -38,19 +38,6 @@ export interface SignedSeal {
   readonly signature: Uint8Array
 }
 
-/** What opens a seal and proves that it was the provider's: the seal itself follows from claim, provider and salt. */
-export interface SealOpening {
-  readonly salt: Bytes32
-  /** The provider's, over the seal. */
-  readonly signature: Uint8Array
-}
-
-/** A seal's opening inside a receipt. */
-export const sealOpeningField: Field<SealOpening> = fields.record<SealOpening>({
-  salt: fields.bytes32,
-  signature: signatureField,
-})
-
 const sealFormat = format(
   'seal',
   fields.record<SignedSeal>({ domain: domainField, seal: sealStruct, signature: signatureField }),
@@ -75,10 +62,10 @@ export function sealOf(claim: Claim, provider: Address, salt: Bytes32): Seal {
 /** hashStruct(Seal): a leaf of the seal set. */
 export const hash: (seal: Seal) => Bytes32 = sealStruct.hash
 
-/** A signed seal, and what its provider keeps to itself until the reveal. */
+/** A signed seal, and the salt that its provider keeps to itself until the reveal. */
 export interface Sealing {
   readonly signed: SignedSeal
-  readonly opening: SealOpening
+  readonly salt: Bytes32
 }
 
 /** Where a seal counts. The salt must be fresh; give one only to repeat a known seal. */
@@ -87,16 +74,13 @@ export interface SealSigning extends SignatureOptions {
   readonly salt?: Bytes32
 }
 
-/** Seals a claim: publish `signed` now, keep `opening` until all seals are in. */
+/** Seals a claim: publish `signed` now, keep `salt` until all seals are in. */
 export async function sign(claim: Claim, signer: Signer, options: SealSigning = {}): Promise<Sealing> {
   const { domain = OFF_CHAIN, salt = freshSalt() } = options
   const seal = sealOf(claim, fields.toAddress(signer.address), salt)
   demandSigner(signer, seal.provider, 'provider')
   const signature = await signWith(signer, { struct: sealStruct, value: seal, domain }, options)
-  return Object.freeze({
-    signed: Object.freeze({ domain, seal, signature }),
-    opening: Object.freeze({ salt, signature }),
-  })
+  return Object.freeze({ signed: Object.freeze({ domain, seal, signature }), salt })
 }
 
 /** Canonical JSON of a signed seal. */

@@ -21,6 +21,11 @@ export interface Signer {
   signTypedData(domain: ReturnType<typeof wireDomain>, types: Types, value: Record<string, unknown>): Promise<string>
 }
 
+/** A signer that holds its key itself. */
+export interface AccountSigner extends Signer {
+  readonly address: Address
+}
+
 /** The environment variable that may hold a private key. */
 export const KEY_VARIABLE = 'COUNTERSIGN_KEY'
 
@@ -28,7 +33,7 @@ export const KEY_VARIABLE = 'COUNTERSIGN_KEY'
  * A signer from 32 bytes of private key.
  * @throws Fault `receipt/bad-keystore` where they are no key of secp256k1. The bytes never appear in it.
  */
-export function fromKey(key: Uint8Array): Signer {
+export function fromKey(key: Uint8Array): AccountSigner {
   return signerOf(signingKeyOf(key))
 }
 
@@ -42,7 +47,7 @@ function signingKeyOf(key: Uint8Array): SigningKey {
   }
 }
 
-function signerOf(key: SigningKey): Signer {
+function signerOf(key: SigningKey): AccountSigner {
   const address = toAddress(computeAddress(key))
   return Object.freeze({
     address,
@@ -52,7 +57,7 @@ function signerOf(key: SigningKey): Signer {
 }
 
 /** A signer with a fresh key from the platform's random source. */
-export function fromRandom(): Signer {
+export function fromRandom(): AccountSigner {
   return signerOf(randomKey())
 }
 
@@ -66,7 +71,7 @@ function randomKey(): SigningKey {
  */
 export function fromEnvironment(
   environment: Readonly<Record<string, string | undefined>> = globalThis.process?.env ?? {},
-): Signer {
+): AccountSigner {
   const text = environment[KEY_VARIABLE]
   demand(text !== undefined, 'receipt/bad-keystore', () => `${KEY_VARIABLE} is not set`)
   const digits = text.trim().toLowerCase().replace(/^0x/, '')
@@ -126,7 +131,11 @@ async function encryptKey(
  * @throws Fault `receipt/bad-keystore` where it is malformed, asks for too much work, or the password is wrong; neither key nor
  * password appear in it.
  */
-export async function fromKeystore(keystore: string, password: string, options: KeystoreOptions = {}): Promise<Signer> {
+export async function fromKeystore(
+  keystore: string,
+  password: string,
+  options: KeystoreOptions = {},
+): Promise<AccountSigner> {
   checkWork(keystore)
   const key = await decrypt(keystore, password, options)
   return fromKey(key)

@@ -9,14 +9,14 @@ import * as Metadata from '../../src/receipt/metadata.js'
 import * as Policy from '../../src/receipt/policy.js'
 import * as Receipt from '../../src/receipt/receipt.js'
 import * as Seal from '../../src/receipt/seal.js'
-import { fromKey, type Signer } from '../../src/receipt/signer.js'
+import { fromKey, type AccountSigner, type Signer } from '../../src/receipt/signer.js'
 import { domain, OFF_CHAIN, type Domain } from '../../src/receipt/typed-data.js'
 
 /** 32 equal bytes. */
 export const fill = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
 
 /** A signer from a key of 32 equal bytes. */
-export const signerOf = (byte: number): Signer => fromKey(fill(byte))
+export const signerOf = (byte: number): AccountSigner => fromKey(fill(byte))
 
 export const requester = signerOf(0x11)
 export const alice = signerOf(0x22)
@@ -70,8 +70,8 @@ export async function receiptBy(signer: Signer, job: Job.SignedJob, answer = 7):
 /** A receipt with its seal, alone in the seal set. */
 export async function sealedReceiptBy(signer: Signer, job: Job.SignedJob): Promise<Receipt.SignedReceipt> {
   const claim = claimOf(job.job)
-  const { signed, opening } = await Seal.sign(claim, signer, { domain: job.domain, salt: fill(0x5a) })
-  const sealed = { sealSet: Seal.setRoot([signed.seal]), opening }
+  const { signed, salt } = await Seal.sign(claim, signer, { domain: job.domain, salt: fill(0x5a) })
+  const sealed = { sealSet: Seal.setRoot([signed.seal]), salt }
   return Receipt.sign(claim, signer, { job, metadata, issuedAt: 1_800_000_000, sealed })
 }
 
@@ -145,7 +145,14 @@ export const anyClaim: fc.Arbitrary<Claim.Claim> = fc
   .record({ job: anyBytes32, outputs: anyBytes32, finalState: anyBytes32, run: anyBytes32 })
   .map(Claim.from)
 export const anyMetadata: fc.Arbitrary<Metadata.Metadata> = fc
-  .record({ compiler: anyName, model: anyBytes32, processor: anyName, runtime: anyName, versions: anyName })
+  .record({
+    compiler: anyName,
+    sealSalt: fc.option(anyBytes32, { nil: undefined }),
+    model: anyBytes32,
+    processor: anyName,
+    runtime: anyName,
+    versions: anyName,
+  })
   .map(Metadata.from)
 export const anyReceipt: fc.Arbitrary<Receipt.Receipt> = fc
   .record({ claim: anyClaim, provider: anyHolder, sealSet: anyBytes32, metadata: anyBytes32, issuedAt: anyUint64 })
