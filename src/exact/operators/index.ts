@@ -4,12 +4,28 @@
  */
 import type { OperatorRow } from '../operator.js'
 import { BASIC } from './basic.js'
+import { CAST } from './cast.js'
+import { CONTROL } from './control.js'
 import { CONV } from './conv.js'
 import { EINSUM } from './einsum.js'
+import { IMAGE } from './image.js'
+import { LOGIC } from './logic.js'
+import { MATH } from './math.js'
 import { POOL } from './pool.js'
+import { RESIZE } from './resize.js'
 
 /** Every operator that decomposes. */
-export const OPERATORS: readonly OperatorRow[] = [...BASIC, ...CONV, ...EINSUM, ...POOL]
+export const OPERATORS: readonly OperatorRow[] = [
+  ...BASIC,
+  ...CAST,
+  ...LOGIC,
+  ...MATH,
+  ...CONTROL, ...CONV,
+  ...EINSUM,
+  ...IMAGE,
+  ...POOL,
+  ...RESIZE,
+]
 
 const TABLE = new Map<string, OperatorRow[]>()
 for (const row of OPERATORS) {
