@@ -1,17 +1,21 @@
 /**
- * Operators that are one exact op, or nearly.
+ * Constants of a file.
  * @module
  */
-import { operator, type OperatorRow } from '../operator.js'
+import { tensor, type Tensor } from '../../core/tensor.js'
+import { refuse } from '../builder.js'
+import { operator, type NodeView, type OperatorRow } from '../operator.js'
 
-const binary = (op: string, since = 7): OperatorRow =>
-  operator(op, since, (b, node) => [b.op(op, [node.input(0), node.input(1)])])
-const unary = (op: string, since = 1): OperatorRow => operator(op, since, (b, node) => [b.op(op, [node.input(0)])])
+/** ONNX Constant: exactly one attribute holds the value. */
+function constantOf(node: NodeView): Tensor {
+  if (node.has('value')) return node.tensor('value')
+  if (node.has('value_float')) return tensor('float32', [], [node.float('value_float')])
+  if (node.has('value_int')) return tensor('int64', [], [BigInt(node.int('value_int'))])
+  const floats = node.floats('value_floats', [])
+  if (node.has('value_floats')) return tensor('float32', [floats.length], floats)
+  const ints = node.ints('value_ints', [])
+  if (node.has('value_ints')) return tensor('int64', [ints.length], ints.map(BigInt))
+  return refuse('Constant of strings or of a sparse tensor')
+}
 
-export const BASIC: readonly OperatorRow[] = [
-  ...['Add', 'Sub', 'Mul', 'Div'].map((op) => binary(op)),
-  ...['Sqrt', 'Neg', 'Abs', 'Floor', 'Ceil'].map((op) => unary(op)),
-  operator('Relu', 1, (b, node) => [b.relu(node.input(0))]),
-  operator('Identity', 1, (_, node) => [node.input(0)]),
-  operator('Constant', 1, (b, node) => [b.constant(node.tensor('value'))]),
-]
+export const BASIC: readonly OperatorRow[] = [operator('Constant', 1, (b, node) => [b.constant(constantOf(node))])]

@@ -12,6 +12,7 @@ import { IMAGE } from './image.js'
 import { LOGIC } from './logic.js'
 import { MATH } from './math.js'
 import { POOL } from './pool.js'
+import { QUANTIZATION } from './quantization.js'
 import { RESIZE } from './resize.js'
 
 /** Every operator that decomposes. */
@@ -20,10 +21,12 @@ export const OPERATORS: readonly OperatorRow[] = [
   ...CAST,
   ...LOGIC,
   ...MATH,
-  ...CONTROL, ...CONV,
+  ...CONTROL,
+  ...CONV,
   ...EINSUM,
   ...IMAGE,
   ...POOL,
+  ...QUANTIZATION,
   ...RESIZE,
 ]
 

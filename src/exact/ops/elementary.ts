@@ -5,9 +5,11 @@
  */
 import { sizeOf } from '../../core/tensor.js'
 import { demand } from '../../core/faults.js'
-import { ELEMENTARY, evaluate, type Arithmetic, type ElementaryName } from '../elementary/index.js'
+import { ELEMENTARY, evaluate, evaluatePow, type Arithmetic, type ElementaryName } from '../elementary/index.js'
+import { pow } from '../elementary/power.js'
 import type { Emitter } from '../emitter.js'
 import type { ExactOp } from '../op.js'
+import { broadcastDims, broadcastMap } from './broadcast.js'
 
 /** The interpreter that emits ONNX nodes; values are the names of binary64 tensors. */
 export function nodesOf(g: Emitter): Arithmetic<string, string> {
@@ -97,4 +99,34 @@ function elementary(name: ElementaryName): ExactOp {
   }
 }
 
-export const ELEMENTARY_OPS: readonly ExactOp[] = (Object.keys(NUMBERS) as ElementaryName[]).map(elementary)
+const POW: ExactOp = {
+  name: 'Pow',
+  number: 70,
+  attributes: [],
+  halves: 'widen',
+  dtypes: ['float32'],
+  infer([x, y]) {
+    demand(
+      x.dtype === 'float32' && y.dtype === 'float32',
+      'exact/unsupported-type',
+      () => `Pow of ${x.dtype} and ${y.dtype}`,
+    )
+    return { dtype: 'float32', dims: broadcastDims(x.dims, y.dims) }
+  },
+  evaluate([x, y], _attributes, output) {
+    const out = new Float32Array(sizeOf(output.dims))
+    const [mapX, mapY] = [broadcastMap(x.dims, output.dims), broadcastMap(y.dims, output.dims)]
+    for (let i = 0; i < out.length; i++)
+      out[i] = evaluatePow(x.data[mapX?.[i] ?? i] as number, y.data[mapY?.[i] ?? i] as number)
+    return out
+  },
+  lower(g, [x, y]) {
+    const result = pow(nodesOf(g), g.cast(x, 'float64'), g.cast(y, 'float64'))
+    return g.plusZero(g.cast(result, 'float32'), 'float32')
+  },
+  referee: 'elementary',
+  source: 'ONNX Pow by a fixed sequence of binary64 operations; docs/numerics.md, elementary functions',
+}
+
+/** The rows of the elementary functions and of Pow. */
+export const ELEMENTARY_OPS: readonly ExactOp[] = [...(Object.keys(NUMBERS) as ElementaryName[]).map(elementary), POW]
