@@ -1,0 +1,66 @@
+/**
+ * How the benches measure: candidates run in turn within one process, and what counts is the median of the ratios within each round,
+ * so that whatever else the machine does meets both sides alike.
+ * @module
+ */
+import { arch, cpus, release } from 'node:os'
+
+/** One figure of a bench. */
+export interface Result {
+  readonly bench: string
+  readonly case: string
+  readonly metric: string
+  readonly value: number
+  readonly unit: string
+}
+
+export const JSON_LINES = process.argv.includes('--json')
+
+/** Prints a figure: a line of JSON under `--json`, else aligned text. */
+export function print(result: Result): void {
+  const { case: name, metric, value, unit } = result
+  if (JSON_LINES) console.log(JSON.stringify({ ...result, value: Number(value.toPrecision(4)) }))
+  else console.log(`${name.padEnd(30)} ${metric.padEnd(28)} ${value.toPrecision(4)} ${unit}`)
+}
+
+/** Says where and when, on standard error so that the figures stay lines of their own. */
+export function printMachine(): void {
+  const processors = cpus()
+  const host = `${processors[0]?.model.trim() ?? 'unknown processor'} x ${processors.length}, ${process.platform} ${arch()} ${release()}`
+  console.error(`${host}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`)
+}
+
+/** The middle value. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
+}
+
+/** The median of the ratios within each round. */
+export function ratio(a: readonly number[], b: readonly number[]): number {
+  return median(a.map((value, round) => value / b[round]))
+}
+
+/** How long to measure. */
+export interface Effort {
+  /** Rounds, each of which runs every candidate; after one that warms up. */
+  readonly rounds: number
+  /** Runs of a candidate in one round; its time is their mean. */
+  readonly repeat?: number
+}
+
+/** Runs all candidates in turn, again and again: each one's milliseconds a run, one figure for each round. */
+export async function alternate<K extends string>(
+  { rounds, repeat = 1 }: Effort,
+  candidates: Readonly<Record<K, () => unknown>>,
+): Promise<Record<K, number[]>> {
+  const names = Object.keys(candidates) as K[]
+  const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>
+  for (let round = 0; round <= rounds; round++)
+    for (const name of names) {
+      const start = performance.now()
+      for (let i = 0; i < repeat; i++) await candidates[name]()
+      if (round > 0) times[name].push((performance.now() - start) / repeat)
+    }
+  return times
+}
