@@ -23,23 +23,26 @@ const FLOAT_BITS: { readonly [dtype in DType]?: FloatBits } = {
 export function canonicalizeNaN(dtype: DType, payload: Uint8Array): void {
   const bits = FLOAT_BITS[dtype]
   if (!bits) return
-  const width = DTYPES[dtype].bytes
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
-  if (width === 2) for (let at = 0; at < payload.length; at += 2) fix16(view, at, bits)
-  if (width === 4) for (let at = 0; at < payload.length; at += 4) fix32(view, at, bits)
-  if (width === 8) for (let at = 0; at < payload.length; at += 8) fix64(view, at, bits)
+  const [nan, infinity] = [Number(bits.nan), Number(bits.infinity)]
+  if (DTYPES[dtype].bytes === 2) fix16(view, nan, infinity)
+  else if (DTYPES[dtype].bytes === 4) fix32(view, nan, infinity)
+  else fix64(view, bits)
 }
 
-function fix16(view: DataView, at: number, { nan, infinity }: FloatBits): void {
-  if ((view.getUint16(at, true) & 0x7fff) > Number(infinity)) view.setUint16(at, Number(nan), true)
+function fix16(view: DataView, nan: number, infinity: number): void {
+  for (let at = 0; at < view.byteLength; at += 2)
+    if ((view.getUint16(at, true) & 0x7fff) > infinity) view.setUint16(at, nan, true)
 }
 
-function fix32(view: DataView, at: number, { nan, infinity }: FloatBits): void {
-  if ((view.getUint32(at, true) & 0x7fffffff) > Number(infinity)) view.setUint32(at, Number(nan), true)
+function fix32(view: DataView, nan: number, infinity: number): void {
+  for (let at = 0; at < view.byteLength; at += 4)
+    if ((view.getUint32(at, true) & 0x7fffffff) > infinity) view.setUint32(at, nan, true)
 }
 
-function fix64(view: DataView, at: number, { nan, infinity }: FloatBits): void {
-  if (BigInt.asUintN(63, view.getBigUint64(at, true)) > infinity) view.setBigUint64(at, nan, true)
+function fix64(view: DataView, { nan, infinity }: FloatBits): void {
+  for (let at = 0; at < view.byteLength; at += 8)
+    if (BigInt.asUintN(63, view.getBigUint64(at, true)) > infinity) view.setBigUint64(at, nan, true)
 }
 
 /** True where a payload holds a NaN that is not the canonical one, or a bool above 1. */
