@@ -14,6 +14,7 @@ import { MATH } from './math.js'
 import { POOL } from './pool.js'
 import { QUANTIZATION } from './quantization.js'
 import { RESIZE } from './resize.js'
+import { SIGNAL } from './signal.js'
 
 /** Every operator that decomposes. */
 export const OPERATORS: readonly OperatorRow[] = [
@@ -28,6 +29,7 @@ export const OPERATORS: readonly OperatorRow[] = [
   ...POOL,
   ...QUANTIZATION,
   ...RESIZE,
+  ...SIGNAL,
 ]
 
 const TABLE = new Map<string, OperatorRow[]>()
