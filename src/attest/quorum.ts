@@ -38,9 +38,9 @@ export interface Quorum {
   readonly receipts: readonly SignedReceipt[]
   /** The first rightly signed receipt of each replica, counted or not: another claim beside it is equivocation. */
   readonly signed: readonly SignedReceipt[]
-  /** Replicas that broke the rules under their own signature: nothing of theirs counts. */
-  readonly excluded: readonly Rejection[]
+  /** Statements that do not count. */
   readonly rejections: readonly Rejection[]
+  /** Equivocations: nothing of their providers counts. */
   readonly evidence: readonly Equivocation[]
 }
 
@@ -57,7 +57,7 @@ export interface QuorumOptions extends JobOptions {
 export async function open(job: SignedJob, options: QuorumOptions = {}): Promise<Quorum> {
   await verifyJob(job, options)
   const replicas = replicasOf(job.policy, options.replicas)
-  const nothing = { seals: [], receipts: [], signed: [], excluded: [], rejections: [], evidence: [] }
+  const nothing = { seals: [], receipts: [], signed: [], rejections: [], evidence: [] }
   return Object.freeze({ job, jobHash: hashJob(job.job), replicas, ...nothing })
 }
 
@@ -135,24 +135,21 @@ export async function reveal(quorum: Quorum, signed: SignedReceipt, arrival: Arr
 }
 
 async function count(quorum: Quorum, signed: SignedReceipt, at: bigint | number): Promise<Quorum> {
-  const { provider } = signed.receipt
   const fault = await faultOf(() => demandCounts(quorum, signed, at))
-  if (fault?.code === 'attest/early-reveal')
-    return freeze({ ...quorum, excluded: [...quorum.excluded, rejectionOf(provider, fault)] })
-  if (fault) return reject(quorum, provider, fault)
+  if (fault) return reject(quorum, signed.receipt.provider, fault)
   return freeze({ ...quorum, receipts: [...quorum.receipts, signed] })
 }
 
+/** An early receipt does not count now, and never will if it was signed early: it witnesses a list of seals that was not final. */
 function demandCounts(quorum: Quorum, signed: SignedReceipt, at: bigint | number): void {
   const { provider } = signed.receipt
-  const [ban] = bansOf(quorum, provider)
-  if (ban) throw new Fault(ban.code, 'nothing of this replica counts any more')
+  demand(!isExcluded(quorum, provider), 'attest/equivocation', () => 'nothing of this replica counts any more')
   demand(isClosed(quorum, at), 'attest/early-reveal', () => 'the seals are not closed yet')
   const again = quorum.receipts.some((one) => one.receipt.provider === provider)
   demand(!again, 'attest/duplicate-signer', () => 'the same claim again')
   demand(!isAfter(at, revealDeadline(quorum)), 'attest/timed-out', () => 'the time to reveal is over')
   const own = quorum.seals.find(({ seal }) => seal.provider === provider)
-  demand(own, 'attest/not-sealed', () => 'a claim that was not sealed')
+  demand(own && signed.metadata.sealSalt, 'attest/not-sealed', () => 'a claim that was not sealed')
   openSeal(signed, own.seal)
   demandSealSet(signed.receipt.sealSet, sealSet(quorum))
 }
@@ -169,8 +166,8 @@ function demandReplica({ replicas }: Quorum, provider: Address): void {
   demand(replicas.includes(provider), 'attest/not-a-replica', () => 'seats are named or drawn, never first come')
 }
 
-const bansOf = ({ excluded }: Quorum, provider: Address): readonly Rejection[] =>
-  excluded.filter((one) => one.provider === provider)
+const isExcluded = ({ evidence }: Quorum, provider: Address): boolean =>
+  evidence.some((one) => one.provider === provider)
 
 /** The fault that the check throws, if it throws one; an undecided signature is thrown on. */
 async function faultOf(check: () => Promise<unknown> | unknown): Promise<Fault | undefined> {
@@ -192,10 +189,10 @@ function reject(quorum: Quorum, provider: Address, fault: Fault): Quorum {
 
 /** Nothing of an equivocator counts: not what came before either. Its seal stays in the list, which others may have signed. */
 function exclude(quorum: Quorum, evidence: Equivocation): Quorum {
+  const { provider } = evidence
+  const receipts = quorum.receipts.filter(({ receipt }) => receipt.provider !== provider)
   const fault = new Fault('attest/equivocation', 'two statements that contradict each other')
-  const receipts = quorum.receipts.filter(({ receipt }) => receipt.provider !== evidence.provider)
-  const excluded = [...quorum.excluded, rejectionOf(evidence.provider, fault)]
-  return freeze({ ...quorum, receipts, excluded, evidence: [...quorum.evidence, evidence] })
+  return freeze({ ...reject(quorum, provider, fault), receipts, evidence: [...quorum.evidence, evidence] })
 }
 
 function freeze(quorum: Quorum): Quorum {
@@ -253,7 +250,7 @@ export function decide(quorum: Quorum, at: bigint | number): Decision {
     replicas: quorum.replicas.length,
     votes,
     dissents: dissentsOf(votes, claim),
-    rejections: Object.freeze([...quorum.excluded, ...quorum.rejections, ...silenceOf(quorum, at)]),
+    rejections: Object.freeze([...quorum.rejections, ...silenceOf(quorum, at)]),
     evidence: quorum.evidence,
   })
 }
@@ -269,11 +266,8 @@ function outcomeOf(quorum: Quorum, agreed: number, at: bigint | number): QuorumO
 
 /** Replicas in good standing whose claim is not known. */
 function silentOf(quorum: Quorum): readonly Address[] {
-  const known = new Set([
-    ...quorum.receipts.map(({ receipt }) => receipt.provider),
-    ...quorum.excluded.map(({ provider }) => provider),
-  ])
-  return quorum.replicas.filter((provider) => !known.has(provider))
+  const known = new Set(quorum.receipts.map(({ receipt }) => receipt.provider))
+  return quorum.replicas.filter((provider) => !known.has(provider) && !isExcluded(quorum, provider))
 }
 
 function canReveal(quorum: Quorum, provider: Address, at: bigint | number): boolean {
