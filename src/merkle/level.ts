@@ -35,7 +35,7 @@ export function hashOneByOne(records: Uint8Array, { prefix, length }: Message): 
   const message = new Uint8Array(1 + length)
   message[0] = prefix
   for (let i = 0; i < count; i++) {
-    message.set(records.subarray(i * length, (i + 1) * length), 1)
+    for (let j = 0, at = i * length; j < length; j++) message[1 + j] = records[at + j] // half the cost of set(subarray())
     sha256Into(message, out, 32 * i)
   }
   return out
