@@ -13,6 +13,7 @@ import { LOGIC } from './logic.js'
 import { MATH } from './math.js'
 import { POOL } from './pool.js'
 import { QUANTIZATION } from './quantization.js'
+import { RECURRENT } from './recurrent.js'
 import { RESIZE } from './resize.js'
 import { SIGNAL } from './signal.js'
 
@@ -28,6 +29,7 @@ export const OPERATORS: readonly OperatorRow[] = [
   ...IMAGE,
   ...POOL,
   ...QUANTIZATION,
+  ...RECURRENT,
   ...RESIZE,
   ...SIGNAL,
 ]
