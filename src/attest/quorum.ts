@@ -30,6 +30,7 @@ export interface Quorum {
   readonly job: SignedJob
   /** hashStruct of the job. */
   readonly jobHash: Bytes32
+  readonly witness: Witness
   /** Who may seal, ascending. */
   readonly replicas: readonly Address[]
   /** The seals that count, one a replica, in the order of arrival. */
@@ -48,7 +49,15 @@ export interface Quorum {
 export interface QuorumOptions extends JobOptions {
   /** Where the policy names nobody: the replicas that a later beacon drew. */
   readonly replicas?: readonly string[]
+  /**
+   * Who witnesses that all seals came before the first reveal. `seal-set` (the default): every replica, by signing the closed list.
+   * `observer`: the caller, who saw them arrive; then a receipt that lists its own seal alone counts too, and convinces nobody else.
+   */
+  readonly witness?: Witness
 }
+
+/** Who witnesses the order of seals and reveals. */
+export type Witness = 'seal-set' | 'observer'
 
 /**
  * A quorum of which nothing is seen yet.
@@ -58,7 +67,7 @@ export async function open(job: SignedJob, options: QuorumOptions = {}): Promise
   await verifyJob(job, options)
   const replicas = replicasOf(job.policy, options.replicas)
   const nothing = { seals: [], receipts: [], signed: [], rejections: [], evidence: [] }
-  return Object.freeze({ job, jobHash: hashJob(job.job), replicas, ...nothing })
+  return Object.freeze({ job, jobHash: hashJob(job.job), replicas, witness: options.witness ?? 'seal-set', ...nothing })
 }
 
 /** When a statement arrived, by the observer's clock, in Unix seconds. */
@@ -151,7 +160,8 @@ function demandCounts(quorum: Quorum, signed: SignedReceipt, at: bigint | number
   const own = quorum.seals.find(({ seal }) => seal.provider === provider)
   demand(own && signed.metadata.sealSalt, 'attest/not-sealed', () => 'a claim that was not sealed')
   openSeal(signed, own.seal)
-  demandSealSet(signed.receipt.sealSet, sealSet(quorum))
+  const alone = quorum.witness === 'observer' && equal(signed.receipt.sealSet, setRoot([own.seal]))
+  if (!alone) demandSealSet(signed.receipt.sealSet, sealSet(quorum))
 }
 
 /** Refuses a receipt that witnesses another list of seals. @throws Fault `receipt/wrong-seal-set`. */
@@ -183,7 +193,11 @@ async function faultOf(check: () => Promise<unknown> | unknown): Promise<Fault |
 const rejectionOf = (provider: Address, { code, message }: Fault): Rejection =>
   Object.freeze({ provider, code, message })
 
+/** How many rejections are kept: whoever floods an observer with rubbish does not fill its memory. */
+export const MAX_REJECTIONS = 4096
+
 function reject(quorum: Quorum, provider: Address, fault: Fault): Quorum {
+  if (quorum.rejections.length >= MAX_REJECTIONS) return quorum
   return freeze({ ...quorum, rejections: [...quorum.rejections, rejectionOf(provider, fault)] })
 }
 
@@ -192,7 +206,8 @@ function exclude(quorum: Quorum, evidence: Equivocation): Quorum {
   const { provider } = evidence
   const receipts = quorum.receipts.filter(({ receipt }) => receipt.provider !== provider)
   const fault = new Fault('attest/equivocation', 'two statements that contradict each other')
-  return freeze({ ...reject(quorum, provider, fault), receipts, evidence: [...quorum.evidence, evidence] })
+  const kept = isExcluded(quorum, provider) ? quorum.evidence : [...quorum.evidence, evidence] // one proof is enough
+  return freeze({ ...reject(quorum, provider, fault), receipts, evidence: kept })
 }
 
 function freeze(quorum: Quorum): Quorum {

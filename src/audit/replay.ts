@@ -38,7 +38,11 @@ export async function replay(bundle: Bundle, runtime: Runtime, options: ReplayOp
   verifyContent(bundle)
   const { job } = bundle.receipt
   const work = { program: bundle.program, state: bundle.initialState, inputs: bundle.inputs }
-  const trace = await record(work, runtime, { operatorTrace: job.operatorTrace, commitEvery: Number(job.commitEvery), ...options })
+  const trace = await record(work, runtime, {
+    operatorTrace: job.operatorTrace,
+    commitEvery: Number(job.commitEvery),
+    ...options,
+  })
   const own = claims.from(claimOf(trace, bundle.receipt.receipt.claim.job))
   const outcome = claims.same(own, bundle.receipt.receipt.claim) ? 'valid' : 'refuted'
   return { outcome, trace, sampled: bundle.steps.length, total: bundle.steps.length }
@@ -50,7 +54,11 @@ export function evidenceOf(trace: Trace): Bytes32 {
 }
 
 /** The signed verdict of a replay. */
-export async function verdictOf(bundle: Bundle, found: Replay, { signer, issuedAt = Math.floor(Date.now() / 1000) }: { signer: Signer; issuedAt?: number }): Promise<SignedVerdict> {
+export async function verdictOf(
+  bundle: Bundle,
+  found: Replay,
+  { signer, issuedAt = Math.floor(Date.now() / 1000) }: { signer: Signer; issuedAt?: number },
+): Promise<SignedVerdict> {
   const { domain, job, receipt } = bundle.receipt
   const verdict = verdictFrom({
     receipt: hashReceipt(receipt),

@@ -6,7 +6,11 @@ import { Command } from 'commander'
 import { print, printFault, type Result } from './output.js'
 
 /** A command whose action gives a result. */
-export function command<Options extends object>(usage: string, describe: (command: Command) => Command, action: (words: readonly string[], options: Options) => Promise<Result>): Command {
+export function command<Options extends object>(
+  usage: string,
+  describe: (command: Command) => Command,
+  action: (words: readonly string[], options: Options) => Promise<Result>,
+): Command {
   const made = describe(new Command(usage))
   return made.action(async (...args: unknown[]) => {
     const options = args[args.length - 2] as Options & { json?: boolean }

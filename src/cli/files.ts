@@ -30,7 +30,12 @@ export async function readInputs(model: Model, words: readonly string[]): Promis
   for (const word of words) {
     const [name, path] = splitWord(word, wanted)
     for (const [key, value] of await tensorsIn(path, { name, wanted, position })) {
-      demand(wanted.some((info) => info.name === key), 'cli/usage', () => `the model has no input "${key}"`, { hint: `inputs: ${wanted.map((info) => info.name).join(', ')}` })
+      demand(
+        wanted.some((info) => info.name === key),
+        'cli/usage',
+        () => `the model has no input "${key}"`,
+        { hint: `inputs: ${wanted.map((info) => info.name).join(', ')}` },
+      )
       given[key] = value
       position++
     }
@@ -41,10 +46,15 @@ export async function readInputs(model: Model, words: readonly string[]): Promis
 function splitWord(word: string, wanted: readonly ValueInfo[]): [string | undefined, string] {
   const at = word.indexOf('=')
   const name = at > 0 ? word.slice(0, at) : undefined
-  return name !== undefined && wanted.some((info) => info.name === name) ? [name, word.slice(at + 1)] : [undefined, word]
+  return name !== undefined && wanted.some((info) => info.name === name)
+    ? [name, word.slice(at + 1)]
+    : [undefined, word]
 }
 
-async function tensorsIn(path: string, { name, wanted, position }: { name: string | undefined; wanted: readonly ValueInfo[]; position: number }): Promise<[string, Tensor][]> {
+async function tensorsIn(
+  path: string,
+  { name, wanted, position }: { name: string | undefined; wanted: readonly ValueInfo[]; position: number },
+): Promise<[string, Tensor][]> {
   const bytes = await read(path)
   const info = wanted.find((w) => w.name === name) ?? wanted[position]
   demand(info !== undefined, 'cli/usage', () => `more inputs than the model has (${wanted.length})`)
@@ -68,19 +78,31 @@ function parse(bytes: Uint8Array, path: string): unknown {
   }
 }
 
-function fromJson(json: unknown, { info, wanted, named }: { info: ValueInfo; wanted: readonly ValueInfo[]; named: boolean }): [string, Tensor][] {
+function fromJson(
+  json: unknown,
+  { info, wanted, named }: { info: ValueInfo; wanted: readonly ValueInfo[]; named: boolean },
+): [string, Tensor][] {
   if (Array.isArray(json) || isTensorJson(json)) return [[info.name, tensorFrom(json, info)]]
-  demand(typeof json === 'object' && json !== null && !named, 'cli/usage', () => 'a JSON input is a tensor, a list, or an object of tensors')
+  demand(
+    typeof json === 'object' && json !== null && !named,
+    'cli/usage',
+    () => 'a JSON input is a tensor, a list, or an object of tensors',
+  )
   const lists = (json as Record<string, unknown>).input_data
   if (Array.isArray(lists)) return lists.map((list, i) => [wanted[i]?.name ?? '', tensorFrom(list, wanted[i] ?? info)])
-  return Object.entries(json).map(([key, value]) => [key, tensorFrom(value, wanted.find((w) => w.name === key) ?? info)])
+  return Object.entries(json).map(([key, value]) => [
+    key,
+    tensorFrom(value, wanted.find((w) => w.name === key) ?? info),
+  ])
 }
 
 const isTensorJson = (json: unknown): json is { data: unknown[]; dims?: number[]; shape?: number[]; dtype?: string } =>
   typeof json === 'object' && json !== null && Array.isArray((json as { data?: unknown }).data)
 
 function tensorFrom(json: unknown, info: ValueInfo): Tensor {
-  const stated = isTensorJson(json) ? json : { data: json as unknown[], dims: undefined, shape: undefined, dtype: undefined }
+  const stated = isTensorJson(json)
+    ? json
+    : { data: json as unknown[], dims: undefined, shape: undefined, dtype: undefined }
   const dtype = (stated.dtype ?? dtypeOf(info.dtype) ?? 'float32') as DType
   demand(dtype in DTYPES, 'cli/usage', () => `no dtype ${String(dtype)}`)
   const { dims: nested, flat } = flatten(stated.data)
@@ -92,7 +114,10 @@ function tensorFrom(json: unknown, info: ValueInfo): Tensor {
 /** The file's own shape where the nested one is flat and the sizes agree. */
 function fit(info: ValueInfo, { nested, count }: { nested: number[]; count: number }): number[] {
   const dims = info.dims?.map((dim) => (typeof dim === 'number' ? dim : 1))
-  const same = dims !== undefined && dims.length === nested.length && info.dims!.every((dim, i) => typeof dim !== 'number' || dim === nested[i])
+  const same =
+    dims !== undefined &&
+    dims.length === nested.length &&
+    info.dims!.every((dim, i) => typeof dim !== 'number' || dim === nested[i])
   return same || dims === undefined || sizeOf(dims) !== count ? nested : dims
 }
 
@@ -100,6 +125,10 @@ function flatten(data: unknown): { dims: number[]; flat: unknown[] } {
   if (!Array.isArray(data)) return { dims: [], flat: [data] }
   const parts = data.map(flatten)
   const inner = parts[0]?.dims ?? []
-  demand(parts.every((part) => part.dims.join() === inner.join()), 'cli/usage', () => 'lists of different lengths')
+  demand(
+    parts.every((part) => part.dims.join() === inner.join()),
+    'cli/usage',
+    () => 'lists of different lengths',
+  )
   return { dims: [data.length, ...inner], flat: parts.flatMap((part) => part.flat) }
 }

@@ -15,7 +15,9 @@ export const PASSWORD_VARIABLE = 'COUNTERSIGN_PASSWORD'
 export async function password(prompt: string): Promise<string> {
   const given = process.env[PASSWORD_VARIABLE]
   if (given !== undefined) return given
-  demand(process.stdin.isTTY === true, 'receipt/bad-keystore', () => 'no password', { hint: `set ${PASSWORD_VARIABLE} where nobody can type` })
+  demand(process.stdin.isTTY === true, 'receipt/bad-keystore', () => 'no password', {
+    hint: `set ${PASSWORD_VARIABLE} where nobody can type`,
+  })
   process.stderr.write(prompt)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
@@ -29,9 +31,12 @@ export async function password(prompt: string): Promise<string> {
 
 /** The signer of `--keystore FILE`, else of the environment. @throws Fault `receipt/bad-keystore`. */
 export async function signerFrom({ keystore }: { keystore?: string }): Promise<Signer> {
-  if (keystore !== undefined) return fromKeystore(new TextDecoder().decode(await read(keystore, 1 << 16)), await password('Password: '))
+  if (keystore !== undefined)
+    return fromKeystore(new TextDecoder().decode(await read(keystore, 1 << 16)), await password('Password: '))
   if (process.env[KEY_VARIABLE] !== undefined) return fromEnvironment()
-  throw new Fault('receipt/bad-keystore', 'no key', { hint: `give --keystore FILE (make one with "countersign key new") or set ${KEY_VARIABLE}` })
+  throw new Fault('receipt/bad-keystore', 'no key', {
+    hint: `give --keystore FILE (make one with "countersign key new") or set ${KEY_VARIABLE}`,
+  })
 }
 
 /** The same, or undefined where no key was given at all. */

@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander'
 import { Fault } from '../core/faults.js'
 import { VERSION } from '../receipt/provide.js'
+
 import { attest } from './commands/attest.js'
 import { audit } from './commands/audit.js'
 import { coverage } from './commands/coverage.js'
@@ -14,6 +15,7 @@ import { doctor } from './commands/doctor.js'
 import { inspect } from './commands/inspect.js'
 import { job } from './commands/job.js'
 import { key } from './commands/key.js'
+
 import { reveal } from './commands/reveal.js'
 import { run } from './commands/run.js'
 import { verify } from './commands/verify.js'
@@ -29,8 +31,10 @@ export function commandLine(): Command {
     .configureHelp({ showGlobalOptions: true })
     .option('--json', 'print one JSON object {ok, outcome, data}')
     .addHelpText('after', '\nExit codes: 0 valid, 1 refuted, 2 usage, 3 undecided, 4 could not run.')
-  for (const command of [key, job, run, reveal, verify, audit, attest, diff, inspect, doctor, coverage]) program.addCommand(command())
-  for (const command of [program, ...descendants(program)]) command.exitOverride().configureOutput({ writeErr: (text) => void (json || process.stderr.write(text)) })
+  for (const command of [key, job, run, reveal, verify, audit, attest, diff, inspect, doctor, coverage])
+    program.addCommand(command())
+  for (const command of [program, ...descendants(program)])
+    command.exitOverride().configureOutput({ writeErr: (text) => void (json || process.stderr.write(text)) })
   for (const command of descendants(program)) command.option('--json', 'print one JSON object {ok, outcome, data}')
   return program
 }

@@ -28,7 +28,10 @@ export const attended = (): boolean => process.stderr.isTTY === true
 /** Prints a result and sets the exit code. */
 export function print(result: Result, { json }: { json: boolean }): void {
   process.exitCode = EXIT[result.outcome]
-  if (json) return void process.stdout.write(`${JSON.stringify({ ok: result.outcome === 'valid' || result.outcome === 'done', outcome: result.outcome, data: result.data })}\n`)
+  if (json)
+    return void process.stdout.write(
+      `${JSON.stringify({ ok: result.outcome === 'valid' || result.outcome === 'done', outcome: result.outcome, data: result.data })}\n`,
+    )
   for (const line of result.lines) process.stdout.write(`${line}\n`)
   for (const next of result.next ?? []) process.stdout.write(`${pc.dim('Next:')} ${next}\n`)
 }
@@ -40,7 +43,10 @@ export function printFault(error: unknown, { json }: { json: boolean }): void {
   const outcome = exit === 1 ? 'refuted' : exit === 3 ? 'undecided' : 'error'
   const message = error instanceof Error ? error.message : String(error)
   process.exitCode = exit
-  if (json) process.stdout.write(`${JSON.stringify({ ok: false, outcome, data: { fault: fault?.code ?? 'unexpected', message } })}\n`)
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ ok: false, outcome, data: { fault: fault?.code ?? 'unexpected', message } })}\n`,
+    )
   else process.stderr.write(`${pc.red(outcome)}: ${message}\n`)
 }
 

@@ -21,7 +21,11 @@ export function progress(label: string): Progress {
     report(done, total) {
       if (!attended() || Date.now() - began < PATIENCE) return
       if (bar === undefined) {
-        bar = new SingleBar({ format: `${label} {bar} {value}/{total} {eta_formatted}`, stream: process.stderr, clearOnComplete: true })
+        bar = new SingleBar({
+          format: `${label} {bar} {value}/{total} {eta_formatted}`,
+          stream: process.stderr,
+          clearOnComplete: true,
+        })
         bar.start(total, done)
       } else bar.update(done)
     },
@@ -30,7 +34,10 @@ export function progress(label: string): Progress {
 }
 
 /** Runs something with a bar and with Ctrl-C as its abort signal. */
-export async function withProgress<T>(label: string, run: (options: { onProgress: (done: number, total: number) => void; signal: AbortSignal }) => Promise<T>): Promise<T> {
+export async function withProgress<T>(
+  label: string,
+  run: (options: { onProgress: (done: number, total: number) => void; signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
   const bar = progress(label)
   const controller = new AbortController()
   const interrupt = () => controller.abort(new Error('interrupted'))

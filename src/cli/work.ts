@@ -33,4 +33,3 @@ export async function load(path: string, words: readonly string[]): Promise<Load
     forecast: `${program.counts.nodes} exact ops, state ${size(expected.stateBytes)}, peak about ${size(expected.peakBytes)}, about ${time(expected.seconds * 1000)}`,
   }
 }
-

@@ -56,16 +56,31 @@ export function viewOf(trace: Trace): RunView {
  * @throws Fault `dispute/different-jobs` where they are runs of different programs or lengths.
  */
 export function firstDifference(expected: RunView, found: RunView): Difference | undefined {
-  demand(expected.steps.length === found.steps.length && sameProgram(expected.program, found.program), 'dispute/different-jobs', () => 'runs of different programs or lengths')
-  const step = expected.steps.findIndex((leaf, i) => STEP_FIELDS.some((field) => !equal(leaf[field], found.steps[i][field])))
+  demand(
+    expected.steps.length === found.steps.length && sameProgram(expected.program, found.program),
+    'dispute/different-jobs',
+    () => 'runs of different programs or lengths',
+  )
+  const step = expected.steps.findIndex((leaf, i) =>
+    STEP_FIELDS.some((field) => !equal(leaf[field], found.steps[i][field])),
+  )
   if (step < 0) return undefined
   const field = STEP_FIELDS.find((name) => !equal(expected.steps[step][name], found.steps[step][name]))!
   return inValues(expected, found, { step, field }) ?? inEnds(expected, found, { step, field }) ?? bare(step, field)
 }
 
-const sameProgram = (a: Program, b: Program) => a === b || (a.values.length === b.values.length && a.counts.nodes === b.counts.nodes)
+const sameProgram = (a: Program, b: Program) =>
+  a === b || (a.values.length === b.values.length && a.counts.nodes === b.counts.nodes)
 
-const bare = (step: number, field: StepField): Difference => ({ step, field, value: undefined, operator: undefined, name: undefined, decided: false, at: undefined })
+const bare = (step: number, field: StepField): Difference => ({
+  step,
+  field,
+  value: undefined,
+  operator: undefined,
+  name: undefined,
+  decided: false,
+  at: undefined,
+})
 
 /** Both recorded all values of the step: the first one that differs, in the program's numbering. */
 function inValues(expected: RunView, found: RunView, at: { step: number; field: StepField }): Difference | undefined {
@@ -73,14 +88,18 @@ function inValues(expected: RunView, found: RunView, at: { step: number; field: 
   if (a === undefined || b === undefined) return undefined
   const value = a.findIndex((digest, v) => compare(digest, b[v]) !== 0)
   if (value < 0) return undefined
-  return describe(expected.program, { ...at, value, decided: true }, [expected.values?.[at.step]?.[value], found.values?.[at.step]?.[value]])
+  return describe(expected.program, { ...at, value, decided: true }, [
+    expected.values?.[at.step]?.[value],
+    found.values?.[at.step]?.[value],
+  ])
 }
 
 /** In the last step outputs and state are known without a trace: the first of them that differs. */
 function inEnds(expected: RunView, found: RunView, at: { step: number; field: StepField }): Difference | undefined {
   if (at.step !== expected.steps.length - 1) return undefined
   const { program } = expected
-  const carried = (parameter: number) => program.carries.find((carry) => carry.parameter === parameter)?.value ?? parameter
+  const carried = (parameter: number) =>
+    program.carries.find((carry) => carry.parameter === parameter)?.value ?? parameter
   const pairs = [
     ...program.outputs.map((value, i) => ({ value, tensors: [expected.outputs[i], found.outputs[i]] as const })),
     ...expected.finalState.map((tensor, i) => ({ value: carried(i), tensors: [tensor, found.finalState[i]] as const })),
@@ -89,7 +108,11 @@ function inEnds(expected: RunView, found: RunView, at: { step: number; field: St
   return first && describe(program, { ...at, value: first.value, decided: false }, first.tensors)
 }
 
-function describe(program: Program, of: { step: number; field: StepField; value: number; decided: boolean }, [a, b]: readonly (Tensor | undefined)[]): Difference {
+function describe(
+  program: Program,
+  of: { step: number; field: StepField; value: number; decided: boolean },
+  [a, b]: readonly (Tensor | undefined)[],
+): Difference {
   const value = program.values[of.value]
   return {
     ...of,
@@ -120,18 +143,21 @@ export function firstElement(a: Tensor, b: Tensor): ElementDifference | undefine
 
 function coordinatesOf(dims: readonly number[], element: number): number[] {
   let rest = element
-  return [...dims].reverse().map((dim) => {
-    const at = rest % dim
-    rest = (rest - at) / dim
-    return at
-  }).reverse()
+  return [...dims]
+    .reverse()
+    .map((dim) => {
+      const at = rest % dim
+      rest = (rest - at) / dim
+      return at
+    })
+    .reverse()
 }
 
 /** One line for people. */
 export function explain(difference: Difference): string {
   const { step, field, value, operator, name, at, decided } = difference
-  const what = value === undefined ? `the field ${field}` : `value ${value} (${operator}${name === undefined ? '' : ` "${name}"`})`
+  const what =
+    value === undefined ? `the field ${field}` : `value ${value} (${operator}${name === undefined ? '' : ` "${name}"`})`
   const element = at === undefined ? '' : `, element [${at.coordinates}]: expected ${at.expected}, found ${at.found}`
   return `step ${step}: ${what}${element}${decided ? '; everything before it agrees' : ''}`
 }
-

@@ -138,6 +138,34 @@ export async function seal(
   }
 }
 
+/**
+ * The receipt of a bundle, signed again as a witness of a closed list of seals, which must hold the bundle's own.
+ * @throws Fault `receipt/wrong-seal` where it does not, `receipt/bad-signature` where the signer is not the provider.
+ */
+export async function witness(
+  bundle: Bundle,
+  list: readonly SignedSeal[],
+  { signer }: { signer: Signer },
+): Promise<Bundle> {
+  const { domain, job, policy, jobSignature, receipt, metadata, refusal } = bundle.receipt
+  const own = list.find((other) => other.seal.provider === receipt.provider)
+  demand(
+    own !== undefined && metadata.sealSalt !== undefined,
+    'receipt/wrong-seal',
+    () => 'the list does not hold the seal of this provider',
+  )
+  seals.open(own.seal, receipt.claim, metadata.sealSalt)
+  const sealed = { sealSet: seals.setRoot(list.map((other) => other.seal)), salt: metadata.sealSalt }
+  const signed = await signReceipt(receipt.claim, signer, {
+    job: { domain, job, policy, signature: jobSignature },
+    metadata,
+    issuedAt: receipt.issuedAt,
+    refusal,
+    sealed,
+  })
+  return { ...bundle, receipt: signed, seal: own }
+}
+
 /** What a provider says of itself. Not trusted by anybody. */
 export async function metadataOf(runtime: Runtime, model?: Uint8Array): Promise<Metadata> {
   const { runtime: name, version, threads, host } = await runtime.describe()

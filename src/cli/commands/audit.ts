@@ -56,7 +56,9 @@ export function audit(): Command {
             : `${paint.bad('refuted')}  replayed on ${runtime} in ${time(spent)}: this is not what the program gives`,
           ...(difference === undefined ? [] : [`first difference: ${explain(difference)}`]),
           `provider ${bundle.receipt.receipt.provider}`,
-          ...(verdict === undefined ? [] : [`verdict  signed by ${verdict.verdict.auditor}${out === undefined ? '' : `, written to ${out}`}`]),
+          ...(verdict === undefined
+            ? []
+            : [`verdict  signed by ${verdict.verdict.auditor}${out === undefined ? '' : `, written to ${out}`}`]),
         ],
       }
     },

@@ -22,10 +22,18 @@ export function diff(): Command {
       const same = equal(expected.receipt.receipt.claim.job, found.receipt.receipt.claim.job)
       demand(same, 'dispute/different-jobs', () => 'the two bundles answer different jobs')
       const difference = firstDifference(expected, found)
-      if (difference === undefined) return { outcome: 'valid', data: { difference: null }, lines: [`${paint.good('equal')}    the two runs agree in every committed bit`] }
+      if (difference === undefined)
+        return {
+          outcome: 'valid',
+          data: { difference: null },
+          lines: [`${paint.good('equal')}    the two runs agree in every committed bit`],
+        }
       return {
         outcome: 'refuted',
-        data: { difference: differenceData(difference), providers: [expected.receipt.receipt.provider, found.receipt.receipt.provider] },
+        data: {
+          difference: differenceData(difference),
+          providers: [expected.receipt.receipt.provider, found.receipt.receipt.provider],
+        },
         lines: [`${paint.bad('differ')}   ${explain(difference)}`, 'results are unique: one of the two is wrong'],
         next: [`countersign audit ${a}`, `countersign audit ${b}`],
       }

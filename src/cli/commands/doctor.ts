@@ -18,7 +18,10 @@ interface Finding {
 export function doctor(): Command {
   return command<{ runtime?: string[] }>(
     'doctor',
-    (c) => c.description('run the conformance table on every runtime that is installed').option('--runtime <name...>', `only these: ${RUNTIME_NAMES.join(', ')}`),
+    (c) =>
+      c
+        .description('run the conformance table on every runtime that is installed')
+        .option('--runtime <name...>', `only these: ${RUNTIME_NAMES.join(', ')}`),
     async (_words, { runtime = [...RUNTIME_NAMES] }) => {
       const findings: Finding[] = []
       for (const name of runtime) findings.push(await examine(name))
@@ -39,7 +42,13 @@ async function examine(name: string): Promise<Finding> {
   try {
     const platform = await runtime.describe()
     const results = await withProgress(name, (options) => conformance(runtime, options))
-    return { runtime: name, platform, cases: results.length, failures: results.filter((r) => !r.conforms), unavailable: undefined }
+    return {
+      runtime: name,
+      platform,
+      cases: results.length,
+      failures: results.filter((r) => !r.conforms),
+      unavailable: undefined,
+    }
   } catch (error) {
     if (!Fault.is(error, 'runtime/unavailable')) throw error
     return { runtime: name, platform: null, cases: 0, failures: [], unavailable: error.message }
@@ -49,6 +58,9 @@ async function examine(name: string): Promise<Finding> {
 function describe({ runtime, cases, failures, unavailable, platform }: Finding): string[] {
   if (unavailable !== undefined) return [`${paint.faint('absent')}   ${runtime}: ${unavailable}`]
   const { version } = platform as { version: string }
-  const head = failures.length === 0 ? `${paint.good('conforms')} ${runtime} ${version}: ${cases} cases, every bit as defined` : `${paint.bad('differs')}  ${runtime} ${version}: ${failures.length} of ${cases} cases; do not sign receipts with it`
+  const head =
+    failures.length === 0
+      ? `${paint.good('conforms')} ${runtime} ${version}: ${cases} cases, every bit as defined`
+      : `${paint.bad('differs')}  ${runtime} ${version}: ${failures.length} of ${cases} cases; do not sign receipts with it`
   return [head, ...failures.map((f) => `  ${f.name}: ${f.found}`)]
 }

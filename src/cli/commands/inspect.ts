@@ -16,7 +16,10 @@ import { size, time, type Result } from '../output.js'
 export function inspect(): Command {
   return command(
     'inspect',
-    (c) => c.description('describe a model, program, bundle, job, receipt, seal or verdict').argument('<path>', 'any file or bundle folder'),
+    (c) =>
+      c
+        .description('describe a model, program, bundle, job, receipt, seal or verdict')
+        .argument('<path>', 'any file or bundle folder'),
     async ([path]) => ((await isFolder(path)) ? inspectBundle(path) : inspectFile(path)),
   )
 }
@@ -24,8 +27,23 @@ export function inspect(): Command {
 async function inspectBundle(path: string): Promise<Result> {
   const bundle = await readBundle(path)
   const { receipt } = bundle.receipt
-  const lines = [`bundle of ${receipt.provider}`, `job ${toHex(receipt.claim.job)}`, `${bundle.steps.length} steps, operator values ${bundle.values === undefined ? 'not ' : ''}included`, ...programLines(bundle.program)]
-  return { outcome: 'done', data: { kind: 'bundle', provider: receipt.provider, steps: bundle.steps.length, program: programData(bundle.program) }, lines, next: [`countersign verify ${path}`] }
+  const lines = [
+    `bundle of ${receipt.provider}`,
+    `job ${toHex(receipt.claim.job)}`,
+    `${bundle.steps.length} steps, operator values ${bundle.values === undefined ? 'not ' : ''}included`,
+    ...programLines(bundle.program),
+  ]
+  return {
+    outcome: 'done',
+    data: {
+      kind: 'bundle',
+      provider: receipt.provider,
+      steps: bundle.steps.length,
+      program: programData(bundle.program),
+    },
+    lines,
+    next: [`countersign verify ${path}`],
+  }
 }
 
 async function inspectFile(path: string): Promise<Result> {
@@ -36,7 +54,8 @@ async function inspectFile(path: string): Promise<Result> {
     return { outcome: 'done', data: { kind: 'program', ...programData(program) }, lines: programLines(program) }
   }
   const json = decodeJson(bytes) as { readonly format?: string }
-  if (typeof json !== 'object' || json === null || typeof json.format !== 'string') throw new Fault('cli/usage', `${path} is none of Countersign's files`)
+  if (typeof json !== 'object' || json === null || typeof json.format !== 'string')
+    throw new Fault('cli/usage', `${path} is none of Countersign's files`)
   return { outcome: 'done', data: json, lines: [`${json.format}`, JSON.stringify(json, null, 2)] }
 }
 
@@ -58,6 +77,8 @@ function programLines(program: Program): string[] {
     `program ${root}`,
     `${counts.parameters} parameters (${size(e.stateBytes)}), ${counts.inputs} inputs, ${counts.constants} constants (${size(e.constantBytes)}), ${counts.nodes} exact ops`,
     `a step: ${e.products} products, peak about ${size(e.peakBytes)}, about ${time(e.seconds * 1000)}`,
-    Object.entries(ops).map(([op, n]) => `${op} ${n}`).join(', '),
+    Object.entries(ops)
+      .map(([op, n]) => `${op} ${n}`)
+      .join(', '),
   ]
 }

@@ -30,7 +30,9 @@ export function policyFrom(text: string): Policy.Policy {
   if (/^\d+\/\d+$/.test(text)) return Policy.quorum(text)
   const window = /^optimistic:(\d+)$/.exec(text)
   if (window) return Policy.optimistic(BigInt(window[1]))
-  throw new Fault('cli/usage', `no policy "${text}"`, { hint: 'claimed, 2/3 (any k/n), audited, or optimistic:SECONDS' })
+  throw new Fault('cli/usage', `no policy "${text}"`, {
+    hint: 'claimed, 2/3 (any k/n), audited, or optimistic:SECONDS',
+  })
 }
 
 function fresh(): Command {
@@ -49,13 +51,24 @@ function fresh(): Command {
     async ([model], { input, policy, out, operatorTrace, deadline, keystore }) => {
       const { work, forecast } = await load(model, input)
       const requester = await optionalSigner({ keystore })
-      const signed = await jobFor(work, { policy: policyFrom(policy), operatorTrace, deadline: deadline === undefined ? 0 : Number(deadline), requester })
+      const signed = await jobFor(work, {
+        policy: policyFrom(policy),
+        operatorTrace,
+        deadline: deadline === undefined ? 0 : Number(deadline),
+        requester,
+      })
       await writeWhole(out, Job.encode(signed))
       const hash = toHex(Job.hash(signed.job))
       return {
         outcome: 'done',
         data: { job: hash, file: out, requested: requester !== undefined, policy },
-        lines: [`job      ${hash}`, `policy   ${policy}`, `work     ${forecast}`, `request  ${requester === undefined ? 'unrequested: nobody signed it' : `signed by ${requester.address}`}`, `written  ${out}`],
+        lines: [
+          `job      ${hash}`,
+          `policy   ${policy}`,
+          `work     ${forecast}`,
+          `request  ${requester === undefined ? 'unrequested: nobody signed it' : `signed by ${requester.address}`}`,
+          `written  ${out}`,
+        ],
         next: [`countersign run ${model} --input ${input.join(' ')} --job ${out} --out bundle`],
       }
     },

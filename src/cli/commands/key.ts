@@ -14,12 +14,20 @@ export function key(): Command {
 function fresh(): Command {
   return command<{ out: string }>(
     'new',
-    (c) => c.description('make a key and keep it in an encrypted keystore file (Web3 Secret Storage, scrypt)').option('--out <file>', 'keystore file', 'keystore.json'),
+    (c) =>
+      c
+        .description('make a key and keep it in an encrypted keystore file (Web3 Secret Storage, scrypt)')
+        .option('--out <file>', 'keystore file', 'keystore.json'),
     async (_words, { out }) => {
       demand((await readRegular(out, 2 ** 20)) === undefined, 'bundle/exists', () => out)
       const { address, keystore } = await newKeystore(await password('New password: '))
       await writeWhole(out, utf8(keystore))
-      return { outcome: 'done', data: { address, keystore: out }, lines: [`address  ${address}`, `keystore ${out}`], next: [`countersign run MODEL --input FILE --keystore ${out} --out bundle`] }
+      return {
+        outcome: 'done',
+        data: { address, keystore: out },
+        lines: [`address  ${address}`, `keystore ${out}`],
+        next: [`countersign run MODEL --input FILE --keystore ${out} --out bundle`],
+      }
     },
   )
 }

@@ -38,13 +38,22 @@ export function run(): Command {
         .option('--keystore <file>', "the provider's key; default: the environment variable COUNTERSIGN_KEY")
         .requiredOption('--out <dir>', 'folder for the bundle; must not exist'),
     async ([path], { input, out, job: jobFile, runtime, operatorTrace, keystore }) => {
-      demand(jobFile === undefined || operatorTrace === undefined, 'cli/usage', () => 'the job decides about the operator trace')
+      demand(
+        jobFile === undefined || operatorTrace === undefined,
+        'cli/usage',
+        () => 'the job decides about the operator trace',
+      )
       demand((await readRegular(out, 0).catch(() => new Uint8Array())) === undefined, 'bundle/exists', () => out)
       const signer = await signerFrom({ keystore })
       const { work, bytes, forecast } = await load(path, input)
-      const job = jobFile === undefined ? await jobFor(work, { operatorTrace }) : await Job.verify(Job.decode(await read(jobFile, 1 << 16)))
+      const job =
+        jobFile === undefined
+          ? await jobFor(work, { operatorTrace })
+          : await Job.verify(Job.decode(await read(jobFile, 1 << 16)))
       const began = performance.now()
-      const sealed = await withProgress('run', (options) => provide(work, { job, runtime: safeRuntime(runtime), signer, model: bytes, ...options }))
+      const sealed = await withProgress('run', (options) =>
+        provide(work, { job, runtime: safeRuntime(runtime), signer, model: bytes, ...options }),
+      )
       const bundle = await sealed.reveal()
       const files = Bundle.encode(bundle)
       await writeBundle(files, out)
@@ -54,12 +63,25 @@ export function run(): Command {
       const refusal = sealed.trace.refusal
       return {
         outcome: 'done',
-        data: { bundle: out, job: toHex(claim.job), claim: toHex(Claim.hash(claim)), provider: signer.address, ownJob: jobFile === undefined, refusal: refusal ?? null, bytes: total, milliseconds: spent },
+        data: {
+          bundle: out,
+          job: toHex(claim.job),
+          claim: toHex(Claim.hash(claim)),
+          provider: signer.address,
+          ownJob: jobFile === undefined,
+          refusal: refusal ?? null,
+          bytes: total,
+          milliseconds: spent,
+        },
         lines: [
           `job      ${toHex(claim.job)}${jobFile === undefined ? ' (its own: no --job was given)' : ''}`,
           `work     ${forecast}`,
           `claim    ${toHex(Claim.hash(claim))}`,
-          ...(refusal === undefined ? [] : [`refused  at step ${refusal.step}, value ${refusal.node}, element ${refusal.element}: ${refusal.reason}`]),
+          ...(refusal === undefined
+            ? []
+            : [
+                `refused  at step ${refusal.step}, value ${refusal.node}, element ${refusal.element}: ${refusal.reason}`,
+              ]),
           `provider ${signer.address}, ${runtime}, ${time(spent)}`,
           `written  ${out} (${size(total)}; receipt ${size(files.get('receipt.json')!.length)})`,
         ],

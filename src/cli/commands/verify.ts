@@ -13,15 +13,28 @@ import { paint } from '../output.js'
 export function verify(): Command {
   return command<{ job?: string }>(
     'verify',
-    (c) => c.description('check signatures, hashes and bindings of a receipt or bundle (nothing is run again)').argument('<path>', 'receipt.json or the folder of a bundle').option('--job <file>', 'demand that it answers this job'),
+    (c) =>
+      c
+        .description('check signatures, hashes and bindings of a receipt or bundle (nothing is run again)')
+        .argument('<path>', 'receipt.json or the folder of a bundle')
+        .option('--job <file>', 'demand that it answers this job'),
     async ([path], { job }) => {
       const expected = job === undefined ? undefined : Job.decode(await read(job, 1 << 16)).job
       const folder = await isFolder(path)
-      const signed = folder ? (await Bundle.verify(await readBundle(path), { job: expected })).receipt : await Receipt.verify(Receipt.decode(await read(path, 1 << 17)), { job: expected })
+      const signed = folder
+        ? (await Bundle.verify(await readBundle(path), { job: expected })).receipt
+        : await Receipt.verify(Receipt.decode(await read(path, 1 << 17)), { job: expected })
       const { claim, provider } = signed.receipt
       return {
         outcome: 'valid',
-        data: { checked: folder ? 'bundle' : 'receipt', provider, job: toHex(claim.job), claim: toHex(Claim.hash(claim)), requested: signed.jobSignature !== undefined, refusal: signed.refusal ?? null },
+        data: {
+          checked: folder ? 'bundle' : 'receipt',
+          provider,
+          job: toHex(claim.job),
+          claim: toHex(Claim.hash(claim)),
+          requested: signed.jobSignature !== undefined,
+          refusal: signed.refusal ?? null,
+        },
         lines: [
           `${paint.good('valid')}    ${folder ? 'bundle: receipt, program, state, inputs, outputs and steps belong together' : 'receipt: signatures and hashes'}`,
           `provider ${provider}`,
