@@ -55,6 +55,16 @@ export class Emitter {
     return output
   }
 
+  /** Adds a node with two outputs and gives the second. */
+  second(op: string, inputs: readonly string[], attributes: Readonly<Record<string, EmittedAttribute>>): string {
+    const first = this.node(op, inputs, attributes)
+    const node = this.nodes.pop()!
+    const output = this.name(op)
+    this.nodes.push({ ...node, outputs: [first, output] })
+    if (node.fixed) this.#fixed.add(output)
+    return output
+  }
+
   /** An initializer, shared between equal tensors. */
   constant(value: Tensor): string {
     const key = `${value.dtype}[${value.dims}]${toHex(sha256(bytesOf(value)))}`

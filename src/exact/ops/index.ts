@@ -10,10 +10,12 @@ import { ELEMENTARY_OPS } from './elementary.js'
 import { ELEMENTWISE } from './elementwise.js'
 import { MOVEMENT } from './movement.js'
 import { ORDER } from './order.js'
+import { SCANS } from './scan.js'
+import { SCATTER } from './scatter.js'
 import { SUMS } from './sums.js'
 
 /** Every exact op. */
-export const OPS: readonly ExactOp[] = [...ELEMENTWISE, ...CASTS, ...BITS, ...ELEMENTARY_OPS, ...SUMS, ...ORDER, ...MOVEMENT]
+export const OPS: readonly ExactOp[] = [...ELEMENTWISE, ...CASTS, ...BITS, ...ELEMENTARY_OPS, ...SUMS, ...ORDER, ...MOVEMENT, ...SCATTER, ...SCANS]
 
 const BY_NAME = new Map(OPS.map((op) => [op.name, op]))
 const BY_NUMBER = new Map(OPS.map((op) => [op.number, op]))

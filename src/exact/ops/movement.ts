@@ -2,7 +2,7 @@
  * Exact ops that move elements: every output element is a copy of one input element, by an index map. Bits are never changed.
  * @module
  */
-import { allocate, sizeOf, type Tensor, type TensorType } from '../../core/tensor.js'
+import { allocate, sizeOf, type DType, type Tensor, type TensorType } from '../../core/tensor.js'
 import { demand } from '../../core/faults.js'
 import { carrierOf, type Emitter } from '../emitter.js'
 import type { ExactOp, FaultPoint } from '../op.js'
@@ -188,13 +188,57 @@ const EXPAND: ExactOp = {
   source: 'ONNX Expand with a constant shape',
 }
 
+/** Types that the kernel of Pad does not take. */
+const PADDED_AS: Partial<Record<DType, DType>> = { int16: 'int32', uint16: 'int32', float16: 'int32', bfloat16: 'int32' }
+
+/** Copies of the second operand, a scalar, around the first: `pads` holds the counts before every axis, then those behind. */
+const PAD: ExactOp = {
+  name: 'Pad',
+  number: 108,
+  attributes: [{ name: 'pads', kind: 'ints' }],
+  halves: 'carry',
+  dtypes: 'any',
+  infer([x, value], attributes) {
+    const pads = attributes.pads as readonly number[]
+    const rank = x.dims.length
+    demand(
+      pads.length === 2 * rank && pads.every((pad) => pad >= 0),
+      'exact/shape-mismatch',
+      () => `Pad of [${x.dims}] by [${pads}]`,
+    )
+    demand(
+      value.dtype === x.dtype && value.dims.length === 0,
+      'exact/shape-mismatch',
+      () => `Pad of ${x.dtype} with ${value.dtype}[${value.dims}]`,
+    )
+    return { dtype: x.dtype, dims: x.dims.map((dim, i) => pads[i] + dim + pads[rank + i]) }
+  },
+  evaluate([x, value], attributes, output) {
+    const pads = attributes.pads as readonly number[]
+    const out = allocate(x.dtype, sizeOf(output.dims)).fill(value.data[0] as never)
+    const strides = stridesOf(output.dims)
+    const offset = strides.reduce((sum, stride, i) => sum + stride * pads[i], 0)
+    indexMap(x.dims, strides, offset).forEach((at, i) => ((out as unknown as Movable)[at] = x.data[i]))
+    return out
+  },
+  lower(g, [x, value], { attributes, inputs: [{ dims, dtype }], output }) {
+    const via = PADDED_AS[dtype]
+    const wide = (y: string) => (via === undefined ? y : g.cast(y, via))
+    if (sizeOf(dims) === 0) return moved(g, value, output, (y) => g.expand(y, output.dims))
+    const padded = g.node('Pad', [wide(x), g.ints(attributes.pads as readonly number[]), wide(value)])
+    return via === undefined ? padded : g.cast(padded, carrierOf(dtype))
+  },
+  referee: 'index-map',
+  source: 'ONNX Pad, mode constant',
+}
+
 /** Indices must lie in 0 .. size - 1 along the axis: a decomposition adds the size to negative ones first. */
 export function indexFault(axisSize: (data: TensorType, attributes: Attributes) => number): FaultPoint {
   return {
     find([data, indices], attributes) {
       const size = axisSize(data, attributes)
       for (let i = 0; i < indices.data.length; i++)
-        if (indices.data[i] < 0 || indices.data[i] >= size) return { reason: 'index', element: i }
+        if (indices.data[i] < 0 || indices.data[i] >= size) return { reason: 'index-out-of-range', element: i }
       return undefined
     },
     suspect(g, [, indices], { inputs: [data, type], attributes }) {
@@ -299,4 +343,4 @@ const GATHER_ELEMENTS: ExactOp = {
   source: 'ONNX GatherElements, indices not negative',
 }
 
-export const MOVEMENT: readonly ExactOp[] = [RESHAPE, TRANSPOSE, SLICE, CONCAT, EXPAND, GATHER, GATHER_ELEMENTS]
+export const MOVEMENT: readonly ExactOp[] = [RESHAPE, TRANSPOSE, SLICE, CONCAT, EXPAND, PAD, GATHER, GATHER_ELEMENTS]

@@ -154,6 +154,60 @@ function orderable(g: Emitter, x: string, dtype: DType): string {
   return wide === undefined ? x : g.cast(x, wide)
 }
 
+// ---------------------------------------------------------------- TopK
+
+/** Places of the k best elements of one line, best first; equal elements in the order of their places. */
+function bestPlaces(line: readonly (number | bigint)[], k: number, sign: 1 | -1): number[] {
+  const order = (a: number, b: number) => (better(sign, line[a], line[b]) ? -1 : better(sign, line[b], line[a]) ? 1 : a - b)
+  return line
+    .map((_, i) => i)
+    .sort(order)
+    .slice(0, k)
+}
+
+/** The places of the k largest or smallest elements along an axis, in their order. */
+const TOP_K: ExactOp = {
+  name: 'TopK',
+  number: 95,
+  attributes: [
+    { name: 'axis', kind: 'int' },
+    { name: 'k', kind: 'int' },
+    { name: 'largest', kind: 'int' },
+  ],
+  halves: 'widen',
+  dtypes: ORDERED,
+  infer([x], attributes) {
+    const [axis, k] = [attributes.axis as number, attributes.k as number]
+    demand(ORDERED.includes(x.dtype), 'exact/unsupported-type', () => `TopK of ${x.dtype}`)
+    demand(
+      axis >= 0 && axis < x.dims.length && k >= 0 && k <= x.dims[axis],
+      'exact/shape-mismatch',
+      () => `the ${k} best of [${x.dims}] along axis ${axis}`,
+    )
+    return { dtype: 'int64', dims: x.dims.map((dim, i) => (i === axis ? k : dim)) }
+  },
+  evaluate([x], attributes, output) {
+    const [k, sign] = [attributes.k as number, attributes.largest === 1 ? 1 : -1] as const
+    const { outer, length, inner } = aroundAxis(x.dims, attributes.axis as number)
+    const out = new BigInt64Array(sizeOf(output.dims))
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < inner; i++) {
+        const line = Array.from({ length }, (_, at) => x.data[(o * length + at) * inner + i])
+        bestPlaces(line, k, sign).forEach((place, at) => (out[(o * k + at) * inner + i] = BigInt(place)))
+      }
+    return out
+  },
+  lower(g, [x], { inputs: [{ dtype }], attributes, output }) {
+    if (sizeOf(output.dims) === 0) return g.constant({ ...output, data: new BigInt64Array(0) })
+    const { axis, k, largest } = attributes as Record<string, number>
+    const clean = isFloat(dtype) ? g.plusZero(x, dtype) : orderable(g, x, dtype)
+    return g.second('TopK', [clean, g.ints([k])], { axis, largest, sorted: 1 })
+  },
+  faults: NAN_FAULT,
+  referee: 'named',
+  source: 'ONNX TopK with sorted = 1, its second output; ties go to the lower index',
+}
+
 // ---------------------------------------------------------------- MaxPool
 
 /** Windows of a pooling, along every spatial axis. */
@@ -252,6 +306,7 @@ export const ORDER: readonly ExactOp[] = [
   MAX_POOL,
   place('ArgMax', 93, 1),
   place('ArgMin', 94, -1),
+  TOP_K,
 ]
 
 /** Bytes of an element. */
