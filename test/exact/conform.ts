@@ -41,8 +41,12 @@ function programOf(build: Build, inputs: readonly Tensor[], finish: (b: Builder,
   return { program: b.finish({ outputs }).program, types: refs }
 }
 
-async function run(runtime: Runtime, program: Program, inputs: readonly Tensor[]) {
-  const session = await runtime.open(program, [], { record: 'all' })
+async function run(
+  runtime: Runtime,
+  program: Program,
+  { inputs, state = [] }: { inputs: readonly Tensor[]; state?: readonly Tensor[] },
+) {
+  const session = await runtime.open(program, state, { record: 'all' })
   try {
     const { outputs, values } = await session.step(inputs)
     return { outputs, values: values! }
@@ -64,22 +68,30 @@ function demandEqual(found: Tensor, expected: Tensor, where: string): void {
   if (at >= 0) expect(a[at], `${where}, element ${at}`).toBe(b[at])
 }
 
-/**
- * The results of a built program, after every runtime gave the same bits in every value of it. NaN is allowed in results.
- */
-export async function conform(build: Build, inputs: readonly Tensor[]): Promise<Tensor[]> {
-  const { program, types } = programOf(build, inputs, asBits)
+/** The outputs of a program, after every runtime gave the same bits in every value of it. */
+export async function conformProgram(
+  program: Program,
+  inputs: readonly Tensor[],
+  state: readonly Tensor[] = [],
+): Promise<readonly Tensor[]> {
   const [definition, ...others] = RUNTIMES
-  const expected = await run(definition, program, inputs)
+  const expected = await run(definition, program, { inputs, state })
   for (const runtime of others) {
-    const found = await run(runtime, program, inputs)
+    const found = await run(runtime, program, { inputs, state })
     expected.values.forEach((value, number) => {
       const made = program.values[number]
       const op = made.kind === 'node' ? made.op : made.kind
       demandEqual(found.values[number], value, `${runtime.name}: value ${number} (${op})`)
     })
   }
-  return expected.outputs.map((output, i) => {
+  return expected.outputs
+}
+
+/** The results of what `build` makes, equal in every bit on every runtime. NaN is allowed in results. */
+export async function conform(build: Build, inputs: readonly Tensor[]): Promise<Tensor[]> {
+  const { program, types } = programOf(build, inputs, asBits)
+  const outputs = await conformProgram(program, inputs)
+  return outputs.map((output, i) => {
     const { dtype, dims } = types[i]
     const { array: Data } = DTYPES[dtype]
     return { dtype, dims, data: new Data(bytesOf(output).slice().buffer as ArrayBuffer) }
@@ -91,7 +103,7 @@ export async function refusal(build: Build, inputs: readonly Tensor[]): Promise<
   const { program } = programOf(build, inputs, (_, ref) => ref)
   const refusals = await Promise.all(
     RUNTIMES.map(async (runtime) => {
-      const error: unknown = await run(runtime, program, inputs).then(
+      const error: unknown = await run(runtime, program, { inputs }).then(
         () => new Error(`${runtime.name} did not refuse`),
         (thrown: unknown) => thrown,
       )
