@@ -294,6 +294,7 @@ class Compilation {
         demand(values.every(Number.isSafeInteger), 'onnx/bad-node', () => `attribute ${name} is beyond 2^53`)
         return values
       },
+      bigInts: (name) => need(attribute(name, 'ints')?.value, name),
       floats: (name, fallback) => {
         const found = attribute(name, 'floats')
         return need(found === undefined ? fallback : Array.from(found.value), name)

@@ -28,6 +28,8 @@ export interface NodeView {
   float(name: string, fallback?: number): number
   string(name: string, fallback?: string): string
   ints(name: string, fallback?: readonly number[]): readonly number[]
+  /** Integers beyond 2^53 as well. */
+  bigInts(name: string): readonly bigint[]
   floats(name: string, fallback?: readonly number[]): readonly number[]
   strings(name: string, fallback?: readonly string[]): readonly string[]
   tensor(name: string): Tensor

@@ -13,8 +13,7 @@ function constantOf(node: NodeView): Tensor {
   if (node.has('value_int')) return tensor('int64', [], [BigInt(node.int('value_int'))])
   const floats = node.floats('value_floats', [])
   if (node.has('value_floats')) return tensor('float32', [floats.length], floats)
-  const ints = node.ints('value_ints', [])
-  if (node.has('value_ints')) return tensor('int64', [ints.length], ints.map(BigInt))
+  if (node.has('value_ints')) return tensor('int64', [node.bigInts('value_ints').length], node.bigInts('value_ints'))
   return refuse('Constant of strings or of a sparse tensor')
 }
 

@@ -8,6 +8,7 @@ import { CAST } from './cast.js'
 import { CONTROL } from './control.js'
 import { CONV } from './conv.js'
 import { EINSUM } from './einsum.js'
+import { GATHER } from './gather.js'
 import { IMAGE } from './image.js'
 import { LOGIC } from './logic.js'
 import { MATH } from './math.js'
@@ -15,6 +16,7 @@ import { POOL } from './pool.js'
 import { QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
 import { RESIZE } from './resize.js'
+import { SHAPE } from './shape.js'
 import { SIGNAL } from './signal.js'
 
 /** Every operator that decomposes. */
@@ -26,11 +28,13 @@ export const OPERATORS: readonly OperatorRow[] = [
   ...CONTROL,
   ...CONV,
   ...EINSUM,
+  ...GATHER,
   ...IMAGE,
   ...POOL,
   ...QUANTIZATION,
   ...RECURRENT,
   ...RESIZE,
+  ...SHAPE,
   ...SIGNAL,
 ]
 
