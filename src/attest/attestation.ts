@@ -90,8 +90,8 @@ export const encode: (attestation: Attestation) => Uint8Array = attestationForma
 export const decode: (bytes: Uint8Array) => Attestation = attestationFormat.decode
 
 /**
- * The attestation of what an observer has seen to agree.
- * @throws Fault `attest/pending`, `attest/no-agreement`, `attest/timed-out` where it does not.
+ * The attestation of what an observer has seen to agree, checked before it is returned.
+ * @throws Fault `receipt/wrong-seal-set` where a receipt does not witness all seals, `attest/pending`, `attest/no-agreement`, `attest/timed-out` where it does not.
  */
 export function from(quorum: Quorum, at: bigint | number): Attestation {
   const { claim } = demandAgreed(decide(quorum, at))
@@ -102,7 +102,7 @@ export function from(quorum: Quorum, at: bigint | number): Attestation {
     signature,
   }))
   const seals = quorum.seals.map(({ seal, signature }) => ({ seal, signature }))
-  return attestationFormat.from({
+  const attestation = attestationFormat.from({
     domain,
     policy,
     job,
@@ -111,6 +111,7 @@ export function from(quorum: Quorum, at: bigint | number): Attestation {
     receipts: receipts.sort((a, b) => byText(a.receipt.provider, b.receipt.provider)),
     seals: seals.sort((a, b) => byText(a.seal.provider, b.seal.provider)),
   })
+  return verifyBindings(attestation, { replicas: quorum.replicas }).attestation
 }
 
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
