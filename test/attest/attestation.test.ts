@@ -168,8 +168,8 @@ describe('what a forger may try', () => {
       'receipt/wrong-seal-set',
     )
     expect(await refused({ ...agreed, seals: [] })).toBe('attest/not-sealed')
-    const other = { ...c, seal: { ...c.seal, commitment: fill(1) } }
-    expect(await refused({ ...agreed, seals: [a, b, other] })).toBe('receipt/wrong-seal')
+    const other = { ...a, seal: { ...a.seal, commitment: fill(1) } }
+    expect(await refused({ ...agreed, seals: [other, b, c] })).toBe('receipt/wrong-seal')
     const [r, ...rest] = agreed.receipts
     expect(await refused({ ...agreed, receipts: [{ ...r, salt: fill(1) }, ...rest] })).toBe('receipt/wrong-seal')
   })
