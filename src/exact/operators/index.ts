@@ -11,13 +11,18 @@ import { EINSUM } from './einsum.js'
 import { GATHER } from './gather.js'
 import { IMAGE } from './image.js'
 import { LOGIC } from './logic.js'
+import { LOSS } from './loss.js'
 import { MATH } from './math.js'
+import { NORMALIZATION } from './normalization.js'
+import { ML } from './ml.js'
 import { POOL } from './pool.js'
 import { QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
+import { REDUCE } from './reduce.js'
 import { RESIZE } from './resize.js'
 import { SHAPE } from './shape.js'
 import { SIGNAL } from './signal.js'
+import { TRAINING } from './training.js'
 
 /** Every operator that decomposes. */
 export const OPERATORS: readonly OperatorRow[] = [
@@ -30,12 +35,17 @@ export const OPERATORS: readonly OperatorRow[] = [
   ...EINSUM,
   ...GATHER,
   ...IMAGE,
+  ...LOSS,
+  ...NORMALIZATION,
+  ...ML,
   ...POOL,
   ...QUANTIZATION,
   ...RECURRENT,
+  ...REDUCE,
   ...RESIZE,
   ...SHAPE,
   ...SIGNAL,
+  ...TRAINING,
 ]
 
 const TABLE = new Map<string, OperatorRow[]>()
