@@ -2,7 +2,8 @@
  * Operands for the conformance table: every exact op has at least one row.
  * @module
  */
-import type { DType } from '../core/tensor.js'
+import { DTYPES, type DType } from '../core/tensor.js'
+import { ELEMENTARY_OPS } from '../exact/ops/elementary.js'
 import type { Attributes } from '../exact/program.js'
 
 /** An operand: with `low` and `high` its elements are integers in that range, else edge values and moderate ones. */
@@ -52,6 +53,28 @@ export const SAMPLES: Readonly<Record<string, readonly OpSample[]>> = {
   Xor: binary('bool'),
   IsNaN: unary('float32'),
   Where: [{ operands: [of('bool', 8, 1), f32(8, 16), f32(16)] }],
+  Fmod: binary('float32', 'float64'),
+  Sign: unary('float32', 'int8'),
+  Cast: [
+    ...(['float64', 'float16', 'bfloat16', 'bool'] as const).map((to) => with_({ to: DTYPES[to].code }, f32(96))),
+    ...(['float16', 'bfloat16', 'int64', 'uint8', 'bool'] as const).map((from) => with_({ to: DTYPES.float32.code }, of(from, 96))),
+    with_({ to: DTYPES.float32.code }, f64(96)),
+    with_({ to: DTYPES.float16.code }, f64(96)),
+    with_({ to: DTYPES.int8.code }, f64(96)),
+    with_({ to: DTYPES.uint8.code }, of('int64', 96)),
+  ],
+  BitCast: [with_({ to: DTYPES.uint32.code }, f32(32)), with_({ to: DTYPES.float64.code }, of('int64', 32))],
+  BitwiseAnd: binary('int32', 'uint64'),
+  BitwiseOr: binary('int8', 'int64'),
+  BitwiseXor: binary('uint16', 'int64'),
+  BitShift: [0, 1].flatMap((right) => (['uint8', 'uint64'] as const).map((dtype) => with_({ right }, of(dtype, 40), between(0, 70, of(dtype, 40))))),
+  ...Object.fromEntries(ELEMENTARY_OPS.filter((op) => op.name !== 'Pow').map((op) => [op.name, unary('float32')])),
+  Pow: binary('float32'),
+  TopK: [with_({ axis: 1, k: 4, largest: 1 }, f32(5, 20)), with_({ axis: 0, k: 3, largest: 0 }, between(0, 3, of('int32', 9, 4)))],
+  Pad: [with_({ pads: [0, 1, 2, 0] }, f32(3, 4), f32())],
+  ScatterElements: [with_({ axis: 1 }, f32(3, 8), between(0, 7, of('int64', 3, 5)), f32(3, 5))],
+  ScatterAdd: [with_({ axis: 1 }, f32(3, 8), between(0, 7, of('int64', 3, 30)), f32(3, 30)), with_({ axis: 0 }, of('int64', 4, 3), between(0, 3, of('int64', 9, 3)), of('int64', 9, 3))],
+  CumSum: [{ operands: [f32(3, 70)] }, { operands: [of('int64', 3, 20)] }],
   MatMul: [{ operands: [f32(9, 700), f32(700, 7)] }, { operands: [f32(2, 3, 40), f32(40, 5)] }, { operands: [f64(3, 600), f64(600, 4)] }],
   Conv: [
     with_({ group: 1, strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1] }, f32(1, 60, 7, 7), f32(4, 60, 3, 3)),
