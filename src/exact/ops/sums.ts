@@ -391,6 +391,7 @@ const REDUCE_SUM: ExactOp = {
   halves: 'widen',
   dtypes: [...FLOATS, 'int32', 'int64', 'uint32', 'uint64'],
   infer([x], attributes) {
+    demand(REDUCE_SUM.dtypes.includes(x.dtype), 'exact/unsupported-type', () => `ReduceSum of ${x.dtype}`)
     return { dtype: x.dtype, dims: x.dims.slice(0, x.dims.length - (attributes.axes as number)) }
   },
   evaluate([x], attributes, output) {
