@@ -7,6 +7,7 @@
  * @module
  */
 export { FAULTS, Fault, type FaultCode, type FaultDetail } from './core/faults.js'
+export * as Bytes from './core/bytes.js'
 export * as Tensor from './core/tensors.js'
 export * as Merkle from './merkle/index.js'
 export * as Model from './onnx/index.js'
@@ -17,5 +18,5 @@ export { Claim, Equivocation, Job, Metadata, Policy, Receipt, Refusal, Seal, Sig
 export * as Bundle from './receipt/bundle.js'
 export * as Provider from './receipt/provide.js'
 export * as Audit from './audit/replay.js'
-export * as Quorum from './attest/quorum.js'
+export { Attestation, Policies, Quorum } from './attest/index.js'
 export * as Difference from './dispute/difference.js'

@@ -4,6 +4,7 @@
  */
 export { Builder, type Ref } from './builder.js'
 export { compile, type CompileOptions, type Compiled } from './compile.js'
+export { estimate, type Estimate } from './estimate.js'
 export { FORMAT_VERSION, NUMERICS_VERSION, decode, encode, hash, leavesOf, treeOfProgram } from './format.js'
 export { lower, type LowerOptions, type Lowered } from './lower.js'
 export type { ExactOp, Finding, Reason, Referee } from './op.js'
