@@ -3,6 +3,7 @@
  * @module
  */
 import type { OperatorRow } from '../operator.js'
+import { ATTENTION } from './attention.js'
 import { BASIC } from './basic.js'
 import { CAST } from './cast.js'
 import { CONTROL } from './control.js'
@@ -27,6 +28,7 @@ import { TRAINING } from './training.js'
 /** Every operator that decomposes. */
 export const OPERATORS: readonly OperatorRow[] = [
   ...BASIC,
+  ...ATTENTION,
   ...CAST,
   ...LOGIC,
   ...MATH,
