@@ -111,7 +111,8 @@ export class Builder {
     const ordered = Object.fromEntries(row.attributes.map(({ name }) => [name, attributes[name]]))
     return this.#push({
       kind: 'node',
-      ...type,
+      dtype: type.dtype,
+      dims: type.dims,
       op: row.name,
       attributes: ordered,
       inputs: inputs.map((input) => input?.id ?? ABSENT),

@@ -22,6 +22,7 @@ import {
 } from '../core/tensor.js'
 import { digest } from '../merkle/tiles.js'
 import { rootOf, sizedRoot, treeOf, type Tree } from '../merkle/tree.js'
+import type { ExactOp } from './op.js'
 import { opNumbered, opOf } from './ops/index.js'
 import { ABSENT, type Attributes, type Carry, type Program, type Value } from './program.js'
 
@@ -34,6 +35,7 @@ const MAGIC = utf8('CSPROG01')
 const MAX_LEAF = 1024
 const MAX_BYTES = 2 ** 31
 const MAX_RANK = 8
+const MAX_ELEMENTS = 2 ** 40
 const MAX_OPERANDS = 8
 const KINDS = ['parameter', 'input', 'constant', 'node'] as const
 
@@ -49,8 +51,11 @@ const HEADER = [
   'uint64',
   'bytes32',
 ] as const
-/** Kind, dtype, dims, op, attributes in the op table's order, operands, digest of a constant. */
-const VALUE = ['uint8', 'uint8', 'uint64[]', 'uint16', 'int64[][]', 'uint32[]', 'bytes32'] as const
+/**
+ * Kind, dtype, op; dims (8 bytes each), attributes in the op table's order (8 bytes an integer, a list behind its length) and operands
+ * (4 bytes each), all big-endian and packed, so that the largest leaf (a Slice of rank 8) stays under 1 KiB; digest of a constant.
+ */
+const VALUE = ['uint8', 'uint8', 'uint16', 'bytes', 'bytes', 'bytes', 'bytes32'] as const
 const OUTPUT = ['uint32'] as const
 const CARRY = ['uint32', 'uint32'] as const
 
@@ -78,20 +83,12 @@ function headerOf(program: Program): Uint8Array {
 }
 
 function valueLeaf(value: Value): Uint8Array {
-  const [op, attributes, inputs] =
-    value.kind === 'node'
-      ? [opOf(value.op).number, attributeLists(value.op, value.attributes), value.inputs]
-      : [0, [], []]
+  const node = value.kind === 'node' ? value : undefined
+  const op = node === undefined ? 0 : opOf(node.op).number
+  const attributes = node === undefined ? [] : attributeWords(node.op, node.attributes)
   const content = value.kind === 'constant' ? digest(value.tensor) : ZERO
-  const leaf = encodeAbi(VALUE, [
-    KINDS.indexOf(value.kind),
-    DTYPES[value.dtype].code,
-    value.dims,
-    op,
-    attributes,
-    inputs,
-    content,
-  ])
+  const parts = [packed(value.dims, 8), packed(attributes, 8), packed(node?.inputs ?? [], 4)]
+  const leaf = encodeAbi(VALUE, [KINDS.indexOf(value.kind), DTYPES[value.dtype].code, op, ...parts, content])
   demand(leaf.length <= MAX_LEAF, 'exact/too-large', () => 'a leaf of the program', {
     expected: MAX_LEAF,
     found: leaf.length,
@@ -99,10 +96,28 @@ function valueLeaf(value: Value): Uint8Array {
   return leaf
 }
 
-function attributeLists(op: string, attributes: Attributes): readonly (readonly number[])[] {
-  return opOf(op).attributes.map(({ name }) => {
+/** Integers of 4 or 8 bytes, big-endian, two's complement. */
+function packed(values: readonly number[], width: 4 | 8): Uint8Array {
+  const view = new DataView(new ArrayBuffer(values.length * width))
+  values.forEach((value, i) => (width === 8 ? view.setBigInt64(i * 8, BigInt(value)) : view.setUint32(i * 4, value)))
+  return new Uint8Array(view.buffer)
+}
+
+/** The integers again. @throws Fault `exact/bad-program` for a broken length or an integer beyond 2^53. */
+function unpacked(bytes: Uint8Array, width: 4 | 8): number[] {
+  demand(bytes.length % width === 0, 'exact/bad-program', () => 'packed integers')
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const values = Array.from({ length: bytes.length / width }, (_, i) =>
+    width === 8 ? Number(view.getBigInt64(i * 8)) : view.getUint32(i * 4),
+  )
+  demand(values.every(Number.isSafeInteger), 'exact/bad-program', () => 'an integer beyond 2^53')
+  return values
+}
+
+function attributeWords(op: string, attributes: Attributes): number[] {
+  return opOf(op).attributes.flatMap(({ name }) => {
     const value = attributes[name]
-    return typeof value === 'number' ? [value] : value
+    return typeof value === 'number' ? [value] : [value.length, ...value]
   })
 }
 
@@ -275,24 +290,24 @@ function decodeNames(bytes: Uint8Array, header: { counts: number[]; names: Uint8
 }
 
 function decodeValue(leaf: Uint8Array, at: { values: readonly Value[]; kind: number; digests: Bytes32[] }): Value {
-  const [kind, code, dims, number, lists, operands, content] = decodeAbi(VALUE, leaf)
+  const [kind, code, number, dims, attributes, operands, content] = decodeAbi(VALUE, leaf)
   const dtype = dtypeOf(Number(code))
+  const type = { dtype: dtype ?? 'uint8', dims: unpacked(dims, 8) }
+  const fits = type.dims.length <= MAX_RANK && type.dims.every((dim) => dim >= 0 && dim <= MAX_ELEMENTS)
   demand(
-    kind === BigInt(at.kind) && dtype !== undefined && dims.length <= MAX_RANK,
+    kind === BigInt(at.kind) && dtype !== undefined && fits && sizeOf(type.dims) <= MAX_ELEMENTS,
     'exact/bad-program',
     () => `value ${at.values.length}`,
   )
-  const type: TensorType = { dtype, dims: dims.map((dim) => numberBelow(dim, 2 ** 40)) }
-  demand(sizeOf(type.dims) <= 2 ** 40, 'exact/bad-program', () => 'a value of more than 2^40 elements')
   if (at.kind === 3) {
     demand(equal(content, ZERO), 'exact/bad-program', () => 'a node with a digest')
-    return decodeNode({ type, number: Number(number), lists, operands: operands.map(Number) }, at.values)
+    return decodeNode(
+      { type, number: Number(number), words: unpacked(attributes, 8), operands: unpacked(operands, 4) },
+      at.values,
+    )
   }
-  demand(
-    number === 0n && lists.length === 0 && operands.length === 0,
-    'exact/bad-program',
-    () => `a ${KINDS[at.kind]} with an op`,
-  )
+  const bare = number === 0n && attributes.length === 0 && operands.length === 0
+  demand(bare, 'exact/bad-program', () => `a ${KINDS[at.kind]} with an op`)
   demand((at.kind === 2) === !equal(content, ZERO), 'exact/bad-program', () => `digest of a ${KINDS[at.kind]}`)
   if (at.kind === 2) at.digests.push(content)
   return at.kind === 2
@@ -301,52 +316,44 @@ function decodeValue(leaf: Uint8Array, at: { values: readonly Value[]; kind: num
 }
 const EMPTY: Tensor = { dtype: 'uint8', dims: [0], data: new Uint8Array(0) }
 
-function decodeNode(
-  leaf: { type: TensorType; number: number; lists: readonly (readonly bigint[])[]; operands: readonly number[] },
-  before: readonly Value[],
-): Value {
-  const row = opNumbered(leaf.number)
-  const { type, lists, operands } = leaf
-  demand(
-    operands.length >= 1 && operands.length <= MAX_OPERANDS,
-    'exact/bad-program',
-    () => `${operands.length} operands`,
-  )
-  demand(
-    operands.every((v) => v === ABSENT || v < before.length),
-    'exact/bad-program',
-    () => 'an operand that comes later',
-  )
-  demand(
-    lists.length === row.attributes.length,
-    'exact/bad-program',
-    () => `${row.name} has ${row.attributes.length} attributes`,
-  )
-  const attributes = Object.fromEntries(
-    row.attributes.map(({ name, kind }, i) => {
-      const values = lists[i].map(Number)
-      demand(
-        values.every(Number.isSafeInteger) && (kind === 'ints' || values.length === 1),
-        'exact/bad-program',
-        () => `attribute ${name}`,
-      )
-      return [name, kind === 'int' ? values[0] : values]
-    }),
-  )
-  const inferred = row.infer(
-    operands.filter((v) => v !== ABSENT).map((v) => before[v]),
-    attributes,
-  )
-  const same =
-    inferred.dtype === type.dtype &&
-    inferred.dims.length === type.dims.length &&
-    inferred.dims.every((dim, i) => dim === type.dims[i])
-  demand(
-    same,
-    'exact/bad-program',
-    () => `${row.name} gives ${inferred.dtype}[${inferred.dims}], not ${type.dtype}[${type.dims}]`,
-  )
+interface NodeLeaf {
+  readonly type: TensorType
+  readonly number: number
+  readonly words: readonly number[]
+  readonly operands: readonly number[]
+}
+
+function decodeNode({ type, number, words, operands }: NodeLeaf, before: readonly Value[]): Value {
+  const row = opNumbered(number)
+  const count = operands.length
+  demand(count >= 1 && count <= MAX_OPERANDS, 'exact/bad-program', () => `${count} operands`)
+  const earlier = operands.every((v) => v === ABSENT || v < before.length)
+  demand(earlier, 'exact/bad-program', () => 'an operand that comes later')
+  const attributes = attributesFrom(row, words)
+  const given = operands.filter((v) => v !== ABSENT).map((v) => before[v])
+  const inferred = row.infer(given, attributes)
+  demand(sameType(inferred, type), 'exact/bad-program', () => `${row.name} gives ${inferred.dtype}[${inferred.dims}]`)
   return { kind: 'node', ...type, op: row.name, attributes, inputs: operands }
+}
+
+const sameType = (a: TensorType, b: TensorType) =>
+  a.dtype === b.dtype && a.dims.length === b.dims.length && a.dims.every((dim, i) => dim === b.dims[i])
+
+/** Attributes from their words, in the op table's order; every word must be used. */
+function attributesFrom(row: ExactOp, words: readonly number[]): Attributes {
+  let at = 0
+  const next = () => {
+    demand(at < words.length, 'exact/bad-program', () => `${row.name} has ${row.attributes.length} attributes`)
+    return words[at++]
+  }
+  const entries = row.attributes.map(({ name, kind }): [string, number | number[]] => {
+    if (kind === 'int') return [name, next()]
+    const length = next()
+    demand(length >= 0 && length <= words.length - at, 'exact/bad-program', () => `attribute ${name}`)
+    return [name, words.slice(at, (at += length))]
+  })
+  demand(at === words.length, 'exact/bad-program', () => `${row.name}: attributes left over`)
+  return Object.fromEntries(entries)
 }
 
 function constantFrom(value: TensorType, reader: Reader, digests: Bytes32[]): Value {
