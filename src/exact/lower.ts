@@ -158,7 +158,10 @@ function modelOf({
   const used = new Set([...nodes.flatMap((node) => node.inputs), ...outputs])
   const held = [...g.initializers, ...(weights ?? [])].filter(([name]) => used.has(name))
   // Initializers that are also inputs are overridable: no optimizer may treat them as known, so no constant is folded or deleted.
-  const overridable = held.map(([name, value]): ValueInfo => portInfo({ name, dtype: value.dtype, dims: value.dims }))
+  // Digits of weights (products.ts) are the exception: ONNX Runtime packs for its integer products what it knows.
+  const overridable = held
+    .filter(([name, { dtype }]) => !(dtype === 'int8' && weights?.has(name)))
+    .map(([name, value]): ValueInfo => portInfo({ name, dtype: value.dtype, dims: value.dims }))
   const graph: Graph = {
     name: 'countersign',
     nodes: nodes.map(nodeOf),

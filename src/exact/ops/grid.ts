@@ -42,6 +42,14 @@ export function pow2ceil64(m: number): number {
   return Math.max(Math.abs(q + m - q), m)
 }
 
+/** Start and end of the blocks of a length. */
+export function blocksOf(length: number, block: number): readonly (readonly [number, number])[] {
+  return Array.from(
+    { length: Math.ceil(length / block) },
+    (_, i) => [i * block, Math.min(length, (i + 1) * block)] as const,
+  )
+}
+
 /** Calls `visit(group, from)` for the elements of every group: indices from + i * inner, i < count. */
 function eachGroup(shape: GroupShape, visit: (from: number, count: number) => void): void {
   const { outer, length, inner, block } = shape
@@ -104,16 +112,23 @@ export function productGrid(data: ArrayLike<number>, dtype: DType, shape: GroupS
 const SPREAD = { float32: 0x1000000, float64: 2 ** 53 } as const
 type Float = keyof typeof SPREAD
 
-/**
- * Emits the rounding of `x` to the grid of `bits` bits with the magnitudes `m` (which broadcasts to x).
- * Two additions: x + C has its unit in the last place on the grid, C = 1.5 * L * 2^(p-1-bits).
- */
-export function emitGrid(g: Emitter, x: string, m: string, { dtype, bits }: { dtype: Float; bits: number }): string {
+/** Emits C = 1.5 * L * 2^(p-1-bits) of the magnitudes `m`: x + C has its unit in the last place on the grid. */
+export function emitCentre(g: Emitter, m: string, { dtype, bits }: { dtype: Float; bits: number }): string {
   const precision = dtype === 'float32' ? 23 : 52
   const q = g.mul(m, g.scalar(dtype, SPREAD[dtype]))
   const l = g.node('Max', [g.abs(g.sub(g.add(q, m), q)), m])
-  const c = g.mul(l, g.scalar(dtype, 1.5 * 2 ** (precision - bits)))
+  return g.mul(l, g.scalar(dtype, 1.5 * 2 ** (precision - bits)))
+}
+
+/** Emits the rounding of `x` to the grid of `bits` bits with the magnitudes `m` (which broadcasts to x), by two additions. */
+export function emitGrid(g: Emitter, x: string, m: string, options: { dtype: Float; bits: number }): string {
+  const c = emitCentre(g, m, options)
   return g.sub(g.add(x, c), c)
+}
+
+/** Emits binary64 totals rounded to a type, zeros positive. */
+export function emitRounded(g: Emitter, total: string, dtype: Float): string {
+  return g.plusZero(dtype === 'float32' ? g.cast(total, 'float32') : total, dtype)
 }
 
 /** Emits NaN where a binary64 magnitude is outside of 0 and [2^-400, 2^400], else the magnitude. */

@@ -14,31 +14,24 @@ import {
   PRODUCT_BLOCK,
   SUM_BITS,
   SUM_BLOCK,
+  blocksOf,
   emitDomain64,
   emitGrid,
   emitMagnitude,
+  emitRounded,
   grid64,
   pow2ceil64,
   pow2ceilWide,
   productGrid,
 } from './grid.js'
+import { emitMatMul } from './products.js'
 
 type Float = 'float32' | 'float64'
 const FLOATS: readonly DType[] = ['float32', 'float64']
 
-/** An array for results; storing into a Float32Array is RN32. */
-const results = (dtype: DType, size: number) => (dtype === 'float32' ? new Float32Array(size) : new Float64Array(size))
-
-/** Rounds binary64 totals to the output's type, zeros positive. */
+/** Rounds binary64 totals to the output's type, zeros positive: one that underflows is +0 too. */
 function rounded(totals: Float64Array, dtype: DType): Float32Array | Float64Array {
-  const out = results(dtype, totals.length)
-  for (let i = 0; i < out.length; i++) out[i] = totals[i] + 0
-  return out
-}
-
-/** Emits the same. */
-function emitRounded(g: Emitter, total: string, dtype: Float): string {
-  return g.plusZero(dtype === 'float32' ? g.cast(total, 'float32') : total, dtype)
+  return dtype === 'float32' ? Float32Array.from(totals, (t) => Math.fround(t) + 0) : totals.map((t) => t + 0)
 }
 
 /** Emits a block's operand on its product grid, as binary64. */
@@ -47,14 +40,6 @@ function emitProductGrid(g: Emitter, x: string, { dtype, axes }: { dtype: Float;
   const m = dtype === 'float64' ? emitDomain64(g, magnitude) : magnitude
   const grid = emitGrid(g, x, m, { dtype, bits: PRODUCT_BITS })
   return dtype === 'float32' ? g.cast(grid, 'float64') : grid
-}
-
-/** Start and end of the blocks of a length. */
-export function blocksOf(length: number, block: number): readonly (readonly [number, number])[] {
-  return Array.from(
-    { length: Math.ceil(length / block) },
-    (_, i) => [i * block, Math.min(length, (i + 1) * block)] as const,
-  )
 }
 
 function sameFloat(name: string, inputs: readonly TensorType[]): DType {
@@ -128,18 +113,9 @@ const MATMUL: ExactOp = {
     return { dtype, dims: [...broadcastDims(a.dims.slice(0, -2), b.dims.slice(0, -2)), a.dims.at(-2)!, b.dims.at(-1)!] }
   },
   evaluate: (inputs, _attributes, output) => evaluateMatMul(inputs, output),
-  lower(g, [a, b], { inputs, output }) {
-    const dtype = output.dtype as Float
-    const [rankA, rankB, k] = [inputs[0].dims.length, inputs[1].dims.length, inputs[0].dims.at(-1)!]
-    if (k === 0 || sizeOf(output.dims) === 0) return zeros(g, output)
-    const block = (x: string, axis: number, [from, to]: readonly [number, number]) =>
-      g.share(`grid ${x} ${axis} ${from} ${to}`, () =>
-        emitProductGrid(g, to - from === k ? x : g.slice(x, axis, from, to), { dtype, axes: [axis] }),
-      )
-    const sums = blocksOf(k, PRODUCT_BLOCK).map((range) =>
-      g.node('MatMul', [block(a, rankA - 1, range), block(b, rankB - 2, range)]),
-    )
-    return emitRounded(g, sums.reduce(g.add), dtype)
+  lower(g, operands, node) {
+    const empty = node.inputs[0].dims.at(-1) === 0 || sizeOf(node.output.dims) === 0
+    return empty ? zeros(g, node.output) : emitMatMul(g, operands, node)
   },
   referee: 'product',
   source: 'ONNX MatMul; docs/numerics.md, products',
