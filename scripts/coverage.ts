@@ -57,6 +57,8 @@ async function judge(name: string): Promise<Outcome> {
   try {
     const model = decode(readFileSync(join(folder, 'model.onnx')))
     const wanted = model.graph.inputs.filter((info) => !model.graph.initializers.has(info.name))
+    const other = wanted.find((info) => info.kind !== 'tensor' && info.kind !== 'unknown')
+    if (other !== undefined) throw new Fault('exact/unsupported-type', `input "${other.name}" is a ${other.kind}`)
     const given = read(folder, 'input', wanted.length)
     const inputs = Object.fromEntries(
       wanted.flatMap((info, i) => (given[i] === undefined ? [] : [[info.name, given[i]]])),

@@ -87,6 +87,8 @@ function dftAlong(
   const rank = x.dims.length
   demand(axis < rank - 1, 'onnx/bad-node', () => `a transform along the real and imaginary parts`)
   const [inverse, onesided] = [node.int('inverse', 0) === 1, node.int('onesided', 0) === 1]
+  // ONNX's own case expects 1.9e-7 of rounding noise where the exact result is 5.5e-15, beyond the tolerance of coverage (docs/decisions.md).
+  if (inverse && !onesided) refuse('an inverse transform to complex values')
   const size = x.dims[axis]
   const points = length ?? (inverse && onesided ? 2 * (size - 1) : size)
   const others = x.dims.map((_, i) => i).filter((i) => i !== axis && i !== rank - 1)
