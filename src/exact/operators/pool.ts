@@ -7,6 +7,7 @@ import { isFloat, sizeOf, tensor, type DType } from '../../core/tensor.js'
 import { refuse, type Builder, type Ref } from '../builder.js'
 import { operator, type NodeView, type OperatorRow } from '../operator.js'
 import { worst } from '../ops/order.js'
+import { stack } from './sampling.js'
 import { convAttributes, floats, inSingle, padSpatial, placesOf, reachOf, windowsOf, type Windows } from './windows.js'
 
 const windowsOfNode = (node: NodeView) => windowsOf(node, node.input(0).dims.slice(2), node.ints('kernel_shape'))
@@ -66,10 +67,16 @@ function normOrder(node: NodeView): number {
   return p
 }
 
+/** Powers of one plane differ too much for one grid: each window is a sum of its own. */
 function lpPool(b: Builder, node: NodeView): Ref[] {
   const p = normOrder(node)
   const windows = windowsOfNode(node)
-  return [inSingle(b, node.input(0), (x) => rootOf(b, windowSums(b, powerOf(b, x, p), windows), p))]
+  const norm = (x: Ref) => {
+    const taps = stack(b, windowTaps(b, powerOf(b, x, p), { windows, fill: b.scalar(x.dtype, 0) }))
+    const axis = taps.dims.length - 1
+    return rootOf(b, b.reshape(b.reduce('ReduceSum', taps, [axis]), taps.dims.slice(0, axis)), p)
+  }
+  return [inSingle(b, node.input(0), norm)]
 }
 
 const spatialAxes = (x: Ref) => x.dims.map((_, i) => i).slice(2)
@@ -78,6 +85,26 @@ function globalLpPool(b: Builder, node: NodeView): Ref[] {
   const p = normOrder(node)
   const norm = (x: Ref) => rootOf(b, b.reduce('ReduceSum', powerOf(b, x, p), spatialAxes(x)), p)
   return [inSingle(b, node.input(0), norm)]
+}
+
+/** For every tap the elements that it reads, shaped as the output; `fill` (rank 0) stands in the padding. */
+function windowTaps(b: Builder, x: Ref, { windows, fill }: { windows: Windows; fill: Ref }): Ref[] {
+  const { kernel, strides, dilations, begin, end, out } = windows
+  const padded = begin.reduce((y, _, i) => {
+    const filled = (count: number) =>
+      b.expand(
+        fill,
+        y.dims.map((dim, k) => (k === 2 + i ? count : dim)),
+      )
+    const parts = [...(begin[i] > 0 ? [filled(begin[i])] : []), y, ...(end[i] > 0 ? [filled(end[i])] : [])]
+    return b.concat(parts, 2 + i)
+  }, x)
+  return placesOf(kernel).map((tap) =>
+    tap.reduce((y, t, i) => {
+      const start = t * dilations[i]
+      return b.slice(y, 2 + i, { start, end: start + (out[i] - 1) * strides[i] + 1, step: strides[i] })
+    }, padded),
+  )
 }
 
 // ---------------------------------------------------------------- MaxPool
@@ -95,21 +122,8 @@ function maxima(b: Builder, x: Ref, windows: Windows): Ref {
 
 /** The same for element types that the exact op does not have: the larger of each tap's elements, one after the other. */
 function maximaByTaps(b: Builder, x: Ref, windows: Windows): Ref {
-  const { kernel, strides, dilations, begin, end, out } = windows
   const lowest = b.constant(tensor(x.dtype, [], [worst(x.dtype, 1)] as number[]))
-  const full = (dims: readonly number[]) => b.expand(lowest, dims)
-  const padded = begin.reduce((y, _, i) => {
-    const fill = (count: number) => full(y.dims.map((dim, k) => (k === 2 + i ? count : dim)))
-    const parts = [...(begin[i] > 0 ? [fill(begin[i])] : []), y, ...(end[i] > 0 ? [fill(end[i])] : [])]
-    return b.concat(parts, 2 + i)
-  }, x)
-  const taken = placesOf(kernel).map((tap) =>
-    tap.reduce((y, t, i) => {
-      const start = t * dilations[i]
-      return b.slice(y, 2 + i, { start, end: start + (out[i] - 1) * strides[i] + 1, step: strides[i] })
-    }, padded),
-  )
-  return taken.reduce((a, c) => b.max(a, c))
+  return windowTaps(b, x, { windows, fill: lowest }).reduce((a, c) => b.max(a, c))
 }
 
 /** float32 holds every value of these types. */
