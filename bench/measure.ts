@@ -54,13 +54,47 @@ export async function alternate<K extends string>(
   { rounds, repeat = 1 }: Effort,
   candidates: Readonly<Record<K, () => unknown>>,
 ): Promise<Record<K, number[]>> {
+  const times = await alternateBursts({ rounds, done: (runs) => runs >= repeat }, candidates)
+  return Object.fromEntries(Object.entries<Times>(times).map(([name, { wall }]) => [name, wall])) as Record<K, number[]>
+}
+
+/** Milliseconds a run, one figure for each round. */
+export interface Times {
+  readonly wall: number[]
+  /** Processor time of this process: what others do on the machine hardly shows in it. */
+  readonly processor: number[]
+}
+
+/** A round's runs of one candidate end when `done` says so. */
+export interface Bursts {
+  readonly rounds: number
+  done(runs: number, milliseconds: number): boolean
+}
+
+/** Like {@link alternate}, with bursts long enough that what interrupts them is shared evenly, and with processor times. */
+export async function alternateBursts<K extends string>(
+  { rounds, done }: Bursts,
+  candidates: Readonly<Record<K, () => unknown>>,
+): Promise<Record<K, Times>> {
   const names = Object.keys(candidates) as K[]
-  const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>
+  const times = Object.fromEntries(names.map((name) => [name, { wall: [], processor: [] }])) as unknown as Record<
+    K,
+    Times
+  >
   for (let round = 0; round <= rounds; round++)
     for (const name of names) {
-      const start = performance.now()
-      for (let i = 0; i < repeat; i++) await candidates[name]()
-      if (round > 0) times[name].push((performance.now() - start) / repeat)
+      const { wall, processor } = await timeOf(candidates[name], done)
+      if (round === 0) continue
+      times[name].wall.push(wall)
+      times[name].processor.push(processor)
     }
   return times
+}
+
+async function timeOf(run: () => unknown, done: Bursts['done']): Promise<{ wall: number; processor: number }> {
+  const [start, used] = [performance.now(), process.cpuUsage()]
+  let runs = 0
+  for (; runs === 0 || !done(runs, performance.now() - start); runs++) await run()
+  const { user, system } = process.cpuUsage(used)
+  return { wall: (performance.now() - start) / runs, processor: (user + system) / 1000 / runs }
 }
