@@ -38,7 +38,10 @@ function requestedDims(x: Ref, shape: readonly number[], allowZero: boolean): nu
   const copied = shape.map((dim, i) => (dim === 0 && !allowZero ? x.dims[i] : dim))
   const unknown = copied.filter((dim) => dim === -1).length
   const known = product(copied.filter((dim) => dim !== -1))
-  const valid = copied.every((dim) => dim !== undefined && dim >= -1) && unknown <= 1 && (unknown === 0 || known > 0)
+  const valid =
+    copied.every((dim) => dim !== undefined && dim >= -1) &&
+    unknown <= 1 &&
+    (unknown === 0 || product(x.dims) % known === 0)
   demand(valid, 'exact/shape-mismatch', () => `Reshape of [${x.dims}] to [${shape}]`)
   return copied.map((dim) => (dim === -1 ? product(x.dims) / known : dim))
 }
