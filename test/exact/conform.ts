@@ -16,7 +16,12 @@ import { Refusal, type Runtime } from '../../src/runtime/runtime.js'
 export type Build = (b: Builder, inputs: readonly Ref[]) => readonly Ref[]
 
 /** The runtimes under test; the first one is the definition. */
-export const RUNTIMES: readonly Runtime[] = [reference(), ortNode({ threads: 1 }), ortWeb()]
+export const RUNTIMES: readonly Runtime[] = [
+  reference(),
+  ortNode({ threads: 1 }),
+  ortNode({ threads: 2, unsafeOptimization: 'all' }),
+  ortWeb(),
+]
 
 const CARRIERS: Partial<Record<DType, DType>> = {
   float16: 'uint16',

@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DTYPES, isFloat, tensor, type DType, type Tensor } from '../../src/core/tensor.js'
+import { Fault } from '../../src/core/faults.js'
+import { DTYPES, isFloat, tensor, type DType, type Tensor, type TensorType } from '../../src/core/tensor.js'
 import { rangeOf } from '../../src/exact/ops/elementwise.js'
 import { halfToNumber, isHalfNaN, numberToHalf } from '../../src/exact/ops/halves.js'
+import { opOf } from '../../src/exact/ops/index.js'
+import type { Attributes } from '../../src/exact/program.js'
 import { conform, refusal } from './conform.js'
 
 const ALL = Object.keys(DTYPES) as DType[]
@@ -282,6 +285,41 @@ describe('Cast converts between every two types', () => {
       const found = await refusal((b, [a]) => [b.cast(a, 'int32')], [x])
       expect(found).toMatchObject({ reason: 'nan', element: 2 })
     })
+})
+
+describe('operands that no decomposition makes are refused', () => {
+  const float: TensorType = { dtype: 'float32', dims: [2] }
+  const codeOf = (op: string, inputs: readonly TensorType[], attributes: Attributes = {}) => {
+    try {
+      opOf(op).infer(inputs, attributes)
+      return 'no fault'
+    } catch (error) {
+      return Fault.is(error) ? error.code : error
+    }
+  }
+  test('one operand too many or too few', () => {
+    for (const op of [...Object.keys(binary), 'Pow'])
+      for (const count of [1, 3]) expect(codeOf(op, Array<TensorType>(count).fill(float))).toBe('exact/bad-program')
+    for (const op of [...Object.keys(unary), 'Exp', 'Cast', 'BitCast'])
+      expect(codeOf(op, [float, float], { to: 1 })).toBe('exact/bad-program')
+    expect(codeOf('Where', [float, float])).toBe('exact/bad-program')
+  })
+  test('types that the op does not have, and types that differ', () => {
+    expect(codeOf('Add', [float, { dtype: 'float64', dims: [2] }])).toBe('exact/unsupported-type')
+    expect(
+      codeOf('Add', [
+        { dtype: 'float16', dims: [2] },
+        { dtype: 'float16', dims: [2] },
+      ]),
+    ).toBe('exact/unsupported-type')
+    expect(codeOf('And', [float, float])).toBe('exact/unsupported-type')
+    expect(codeOf('Cast', [float], { to: 8 })).toBe('exact/unsupported-type')
+    expect(codeOf('BitCast', [float], { to: DTYPES.float64.code })).toBe('exact/unsupported-type')
+  })
+  test('a shift in no direction', () => {
+    const bytes: TensorType = { dtype: 'uint8', dims: [2] }
+    expect(codeOf('BitShift', [bytes, bytes], { right: 2 })).toBe('exact/bad-program')
+  })
 })
 
 test('BitCast keeps bits between all types of one width, and a NaN has canonical bits', async () => {

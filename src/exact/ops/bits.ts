@@ -6,17 +6,14 @@ import { DTYPES, allocate, sizeOf, type DType, type Tensor, type TensorType } fr
 import { demand } from '../../core/faults.js'
 import type { ExactOp } from '../op.js'
 import { broadcastDims, broadcastMap } from './broadcast.js'
+import { commonType, demandOperands } from './operands.js'
 
 const UNSIGNED: readonly DType[] = ['uint8', 'uint16', 'uint32', 'uint64']
 const INTEGERS: readonly DType[] = ['int8', 'int16', 'int32', 'int64', ...UNSIGNED]
 
-function inferIntegers(name: string, [a, b]: readonly TensorType[], dtypes: readonly DType[]): TensorType {
-  demand(
-    a.dtype === b.dtype && dtypes.includes(a.dtype),
-    'exact/unsupported-type',
-    () => `${name} of ${a.dtype} and ${b.dtype}`,
-  )
-  return { dtype: a.dtype, dims: broadcastDims(a.dims, b.dims) }
+function inferIntegers(name: string, inputs: readonly TensorType[], dtypes: readonly DType[]): TensorType {
+  demandOperands(name, inputs, 2)
+  return { dtype: commonType(name, inputs, dtypes), dims: broadcastDims(inputs[0].dims, inputs[1].dims) }
 }
 
 /** Combines two integer tensors as bigints; storing wraps. */
@@ -53,7 +50,10 @@ const BIT_SHIFT: ExactOp = {
   attributes: [{ name: 'right', kind: 'int' }],
   halves: 'carry',
   dtypes: UNSIGNED,
-  infer: (inputs) => inferIntegers('BitShift', inputs, UNSIGNED),
+  infer(inputs, { right }) {
+    demand(right === 0 || right === 1, 'exact/bad-program', () => `BitShift with right = ${String(right)}`)
+    return inferIntegers('BitShift', inputs, UNSIGNED)
+  },
   evaluate(inputs, { right }, output) {
     const width = BigInt(8 * DTYPES[output.dtype].bytes)
     return combine(inputs, output, (a, b) => (b >= width ? 0n : right === 1 ? a >> b : a << b))

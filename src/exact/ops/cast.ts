@@ -20,6 +20,7 @@ import type { ExactOp, FaultPoint } from '../op.js'
 import { rangeOf } from './elementwise.js'
 import { emitNarrow, emitWiden, halfToNumber, isHalf, isHalfNaN, numberToHalf } from './halves.js'
 import { NAN_FAULT, firstNaN } from './nan.js'
+import { demandOperands } from './operands.js'
 
 type Scalar = number | bigint
 
@@ -153,7 +154,10 @@ const CAST: ExactOp = {
   attributes: [{ name: 'to', kind: 'int' }],
   halves: 'carry',
   dtypes: 'any',
-  infer: ([x], attributes) => ({ dtype: targetOf(attributes.to), dims: x.dims }),
+  infer(inputs, attributes) {
+    demandOperands('Cast', inputs, 1)
+    return { dtype: targetOf(attributes.to), dims: inputs[0].dims }
+  },
   evaluate([x], _attributes, output) {
     const out = allocate(output.dtype, sizeOf(output.dims))
     const cells = out as unknown as { [i: number]: Scalar }
@@ -218,8 +222,9 @@ const BIT_CAST: ExactOp = {
   attributes: [{ name: 'to', kind: 'int' }],
   halves: 'carry',
   dtypes: 'any',
-  infer([x], attributes) {
-    const dtype = targetOf(attributes.to)
+  infer(inputs, attributes) {
+    demandOperands('BitCast', inputs, 1)
+    const [[x], dtype] = [inputs, targetOf(attributes.to)]
     demand(fits(x, dtype), 'exact/unsupported-type', () => `BitCast of ${x.dtype} to ${dtype}`)
     return { dtype, dims: x.dims }
   },

@@ -4,12 +4,12 @@
  * @module
  */
 import { sizeOf } from '../../core/tensor.js'
-import { demand } from '../../core/faults.js'
 import { ELEMENTARY, evaluate, evaluatePow, type Arithmetic, type ElementaryName } from '../elementary/index.js'
 import { pow } from '../elementary/power.js'
 import type { Emitter } from '../emitter.js'
 import type { ExactOp } from '../op.js'
 import { broadcastDims, broadcastMap } from './broadcast.js'
+import { commonType, demandOperands } from './operands.js'
 
 /** The interpreter that emits ONNX nodes; values are the names of binary64 vectors of one length, or of scalars. */
 export function nodesOf(g: Emitter): Arithmetic<string, string> {
@@ -104,9 +104,9 @@ function elementary(name: ElementaryName): ExactOp {
     attributes: [],
     halves: 'widen',
     dtypes: ['float32'],
-    infer([x]) {
-      demand(x.dtype === 'float32', 'exact/unsupported-type', () => `${name} of ${x.dtype}`)
-      return x
+    infer(inputs) {
+      demandOperands(name, inputs, 1)
+      return { dtype: commonType(name, inputs, ['float32']), dims: inputs[0].dims }
     },
     evaluate([x], _attributes, output) {
       const out = new Float32Array(sizeOf(output.dims))
@@ -125,13 +125,9 @@ const POW: ExactOp = {
   attributes: [],
   halves: 'widen',
   dtypes: ['float32'],
-  infer([x, y]) {
-    demand(
-      x.dtype === 'float32' && y.dtype === 'float32',
-      'exact/unsupported-type',
-      () => `Pow of ${x.dtype} and ${y.dtype}`,
-    )
-    return { dtype: 'float32', dims: broadcastDims(x.dims, y.dims) }
+  infer(inputs) {
+    demandOperands('Pow', inputs, 2)
+    return { dtype: commonType('Pow', inputs, ['float32']), dims: broadcastDims(inputs[0].dims, inputs[1].dims) }
   },
   evaluate([x, y], _attributes, output) {
     const out = new Float32Array(sizeOf(output.dims))

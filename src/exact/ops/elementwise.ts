@@ -15,8 +15,9 @@ import {
 } from '../../core/tensor.js'
 import { Fault, demand } from '../../core/faults.js'
 import { carrierOf, type Emitter } from '../emitter.js'
-import type { ExactOp, FaultPoint, LoweredNode } from '../op.js'
+import type { ExactOp, FaultPoint } from '../op.js'
 import { broadcastDims, broadcastMap } from './broadcast.js'
+import { commonType, demandOperands } from './operands.js'
 
 type Scalar = number | bigint
 type ReadArray = { readonly [index: number]: Scalar }
@@ -58,19 +59,6 @@ function map(inputs: readonly Tensor[], output: TensorType, f: (...values: Scala
   else if (inputs.length === 2) for (let i = 0; i < out.length; i++) write(i, f(a[at(0, i)], b[at(1, i)]))
   else for (let i = 0; i < out.length; i++) write(i, f(a[at(0, i)], b[at(1, i)], c[at(2, i)]))
   return data
-}
-
-/** Refuses operands of different element types, or of a type that the op does not have. */
-function sameType(name: string, inputs: readonly TensorType[], dtypes: readonly DType[]): DType {
-  const dtype = inputs[0].dtype
-  for (const input of inputs)
-    demand(
-      input.dtype === dtype,
-      'exact/unsupported-type',
-      () => `${name} of ${inputs.map((t) => t.dtype).join(' and ')}`,
-    )
-  demand(dtypes.includes(dtype), 'exact/unsupported-type', () => `${name} of ${dtype}`)
-  return dtype
 }
 
 /** The same bits where the widths are equal, else a cast. */
@@ -140,10 +128,13 @@ function arithmetic(row: ArithmeticRow): ExactOp {
     attributes: [],
     halves: 'widen',
     dtypes: row.dtypes,
-    infer: (inputs) => ({
-      dtype: sameType(row.name, inputs, row.dtypes),
-      dims: broadcastDims(...inputs.map((t) => t.dims)),
-    }),
+    infer(inputs) {
+      demandOperands(row.name, inputs, row.arity)
+      return {
+        dtype: commonType(row.name, inputs, row.dtypes),
+        dims: broadcastDims(...inputs.map((t) => t.dims)),
+      }
+    },
     evaluate(inputs, _attributes, output) {
       const f = pick(output.dtype)
       return row.plusZero && isFloat(output.dtype)
@@ -161,14 +152,16 @@ function arithmetic(row: ArithmeticRow): ExactOp {
   }
 }
 
-/** An op that gives bool. */
-function predicate(
-  name: string,
-  number: number,
-  dtypes: readonly DType[],
-  test: (...values: Scalar[]) => boolean,
-  lower: (g: Emitter, inputs: readonly string[], node: LoweredNode) => string,
-): ExactOp {
+interface PredicateRow {
+  readonly name: string
+  readonly number: number
+  readonly arity: 1 | 2
+  readonly dtypes: readonly DType[]
+  readonly test: (...values: Scalar[]) => boolean
+}
+
+/** An op that gives bool; the kernel of its name takes all its types. */
+function predicate({ name, number, arity, dtypes, test }: PredicateRow): ExactOp {
   return {
     name,
     number,
@@ -176,11 +169,12 @@ function predicate(
     halves: 'widen',
     dtypes,
     infer(inputs) {
-      sameType(name, inputs, dtypes)
+      demandOperands(name, inputs, arity)
+      commonType(name, inputs, dtypes)
       return { dtype: 'bool', dims: broadcastDims(...inputs.map((t) => t.dims)) }
     },
     evaluate: (inputs, _attributes, output) => map(inputs, output, test),
-    lower,
+    lower: (g, inputs) => g.node(name, inputs),
     referee: 'elementwise',
     source: `ONNX ${name}`,
   }
@@ -428,62 +422,22 @@ export const ELEMENTWISE: readonly ExactOp[] = [
     emit: (g, [a], dtype) => g.node('Max', [a, g.scalar(dtype, 0)]),
     source: 'ONNX Relu, NaN propagates, zeros positive',
   }),
-  predicate(
-    'Equal',
-    16,
-    [...NUMBERS, 'bool'],
-    (a, b) => a === b,
-    (g, inputs) => g.node('Equal', inputs),
-  ),
-  predicate(
-    'Less',
-    17,
-    NUMBERS,
-    (a, b) => a < b,
-    (g, inputs) => g.node('Less', inputs),
-  ),
-  predicate(
-    'And',
-    18,
-    ['bool'],
-    (a, b) => a === 1 && b === 1,
-    (g, inputs) => g.node('And', inputs),
-  ),
-  predicate(
-    'Or',
-    19,
-    ['bool'],
-    (a, b) => a === 1 || b === 1,
-    (g, inputs) => g.node('Or', inputs),
-  ),
-  predicate(
-    'Not',
-    20,
-    ['bool'],
-    (a) => a === 0,
-    (g, inputs) => g.node('Not', inputs),
-  ),
-  predicate(
-    'Xor',
-    21,
-    ['bool'],
-    (a, b) => a !== b,
-    (g, inputs) => g.node('Xor', inputs),
-  ),
-  predicate(
-    'IsNaN',
-    24,
-    FLOATS,
-    (a) => a !== a,
-    (g, inputs) => g.node('IsNaN', inputs),
-  ),
+  predicate({ name: 'Equal', number: 16, arity: 2, dtypes: [...NUMBERS, 'bool'], test: (a, b) => a === b }),
+  predicate({ name: 'Less', number: 17, arity: 2, dtypes: NUMBERS, test: (a, b) => a < b }),
+  predicate({ name: 'And', number: 18, arity: 2, dtypes: ['bool'], test: (a, b) => a === 1 && b === 1 }),
+  predicate({ name: 'Or', number: 19, arity: 2, dtypes: ['bool'], test: (a, b) => a === 1 || b === 1 }),
+  predicate({ name: 'Not', number: 20, arity: 1, dtypes: ['bool'], test: (a) => a === 0 }),
+  predicate({ name: 'Xor', number: 21, arity: 2, dtypes: ['bool'], test: (a, b) => a !== b }),
+  predicate({ name: 'IsNaN', number: 24, arity: 1, dtypes: FLOATS, test: (a) => a !== a }),
   {
     name: 'Where',
     number: 22,
     attributes: [],
     halves: 'carry',
     dtypes: 'any',
-    infer([condition, a, b]) {
+    infer(inputs) {
+      demandOperands('Where', inputs, 3)
+      const [condition, a, b] = inputs
       demand(condition.dtype === 'bool', 'exact/unsupported-type', () => 'Where needs a bool condition')
       demand(a.dtype === b.dtype, 'exact/unsupported-type', () => `Where of ${a.dtype} and ${b.dtype}`)
       return { dtype: a.dtype, dims: broadcastDims(condition.dims, a.dims, b.dims) }
