@@ -28,7 +28,10 @@ export function madeUpInputs(infos: readonly ValueInfo[]): Record<string, Tensor
       const integer = dtype.startsWith('int') || dtype.startsWith('uint')
       const made = sample(integer ? { ...type, low: 0, high: 3 } : type, i + 1)
       // Edge values among activations are for the conformance table; here every element is moderate.
-      const plain = sizeOf(dims) > 0 && dtype === 'float32' ? (made.data as Float32Array).map((v) => (Math.abs(v) > 100 || !(Math.abs(v) > 1e-6) ? 0.5 : v)) : made.data
+      const plain =
+        sizeOf(dims) > 0 && dtype === 'float32'
+          ? (made.data as Float32Array).map((v) => (Math.abs(v) > 100 || !(Math.abs(v) > 1e-6) ? 0.5 : v))
+          : made.data
       return [info.name, { ...made, data: plain }]
     }),
   )
@@ -38,16 +41,27 @@ async function rootOfModel(path: string, runtime: Runtime): Promise<string> {
   const { model } = await readModel(path)
   const inputs = madeUpInputs(model.graph.inputs.filter((info) => !model.graph.initializers.has(info.name)))
   const { program, state } = compile(model, { inputs })
-  const trace = await record({ program, state, inputs: [program.names.inputs.map((name) => inputs[name])] }, runtime, { operatorTrace: true })
+  const trace = await record({ program, state, inputs: [program.names.inputs.map((name) => inputs[name])] }, runtime, {
+    operatorTrace: true,
+  })
   return `${toHex(commit(trace).run)}${trace.refusal ? ` refused at ${trace.refusal.node}` : ''}`
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { threads: { type: 'string' }, optimization: { type: 'string' } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { threads: { type: 'string' }, optimization: { type: 'string' } },
+})
 const [name, ...models] = positionals
 const threads = values.threads === undefined ? 1 : Number(values.threads)
 const unsafeOptimization = values.optimization === 'all' ? 'all' : 'disabled'
-const runtime = name === 'reference' ? reference() : name === 'ort-web' ? ortWeb({ threads, unsafeOptimization }) : ortNode({ threads, unsafeOptimization })
+const runtime =
+  name === 'reference'
+    ? reference()
+    : name === 'ort-web'
+      ? ortWeb({ threads, unsafeOptimization })
+      : ortNode({ threads, unsafeOptimization })
 
-for (const item of conformanceCases()) console.log(JSON.stringify({ case: item.name, root: await rootOf(item, runtime) }))
+for (const item of conformanceCases())
+  console.log(JSON.stringify({ case: item.name, root: await rootOf(item, runtime) }))
 for (const path of models) console.log(JSON.stringify({ case: basename(path), root: await rootOfModel(path, runtime) }))
 process.exit(0)

@@ -6,6 +6,7 @@
  * `countersign/runtime/ort-node`, `countersign/runtime/ort-web`, `countersign/disk`, `countersign/settlement`.
  * @module
  */
+export { check, type Checked } from './core/check.js'
 export { FAULTS, Fault, type FaultCode, type FaultDetail } from './core/faults.js'
 export * as Bytes from './core/bytes.js'
 export * as Tensor from './core/tensors.js'

@@ -19,7 +19,12 @@ async function cheat(operatorTrace: boolean): Promise<Bundle> {
   const { stateBefore } = (await record(work, reference())).steps[0]
   const values = lie.values && [[...work.state, ...lie.values[0].slice(work.state.length)]]
   const { rootOfTensors } = await import('../../src/trace/digests.js')
-  const step = { ...lie.steps[0], stateBefore, stateAfter: stateBefore, values: values ? rootOfTensors('values', values[0]) : lie.steps[0].values }
+  const step = {
+    ...lie.steps[0],
+    stateBefore,
+    stateAfter: stateBefore,
+    values: values ? rootOfTensors('values', values[0]) : lie.steps[0].values,
+  }
   const trace = { ...lie, initialState: work.state, finalState: work.state, values, steps: [step] }
   return (await seal(trace, { job, signer: fromRandom(), metadata: await metadataOf(reference()) })).reveal()
 }
@@ -27,7 +32,9 @@ async function cheat(operatorTrace: boolean): Promise<Bundle> {
 describe('replay', () => {
   test.each([reference(), ortNode(), ortWeb()])('an honest bundle is valid on $name', async (runtime) => {
     const work = network()
-    const bundle = await (await provide(work, { job: await jobFor(work), runtime: reference(), signer: fromRandom() })).reveal()
+    const bundle = await (
+      await provide(work, { job: await jobFor(work), runtime: reference(), signer: fromRandom() })
+    ).reveal()
     expect((await replay(bundle, runtime)).outcome).toBe('valid')
   })
 
@@ -51,11 +58,18 @@ describe('replay', () => {
     const bundle = await cheat(true)
     const signer = fromRandom()
     const signed = await verdictOf(bundle, await replay(bundle, reference()), { signer })
-    expect((await verifyVerdict(signed)).verdict).toMatchObject({ outcome: 'refuted', grade: 'replayed', sampled: 1n, total: 1n })
+    expect((await verifyVerdict(signed)).verdict).toMatchObject({
+      outcome: 'refuted',
+      grade: 'replayed',
+      sampled: 1n,
+      total: 1n,
+    })
   })
 
   test('runs that agree have no difference', async () => {
     const trace = await record(network(), reference(), { operatorTrace: true })
-    expect(firstDifference(viewOf(trace), viewOf(await record(network(), ortNode(), { operatorTrace: true })))).toBeUndefined()
+    expect(
+      firstDifference(viewOf(trace), viewOf(await record(network(), ortNode(), { operatorTrace: true }))),
+    ).toBeUndefined()
   })
 })

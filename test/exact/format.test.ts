@@ -7,7 +7,11 @@ import { decode, encode, hash, leavesOf } from '../../src/exact/format.js'
 import { conformanceCases } from '../../src/runtime/conformance.js'
 import { network } from '../trace/work.js'
 
-const programs = () => [network().program, network({ carries: true }).program, ...conformanceCases().map((c) => c.program)]
+const programs = () => [
+  network().program,
+  network({ carries: true }).program,
+  ...conformanceCases().map((c) => c.program),
+]
 
 describe('program bytes', () => {
   test('decoding what was encoded gives the same program, bytes and root', () => {
@@ -59,7 +63,13 @@ describe('program bytes', () => {
       const y = b.sub(t, twice ? t : x)
       return toHex(hash(b.finish({ outputs: [[name, y]] }).program))
     }
-    const roots = [build(), build({ perm: [0, 1] }), build({ name: 'z' }), build({ twice: true }), build({ dtype: 'float64' as never })]
+    const roots = [
+      build(),
+      build({ perm: [0, 1] }),
+      build({ name: 'z' }),
+      build({ twice: true }),
+      build({ dtype: 'float64' as never }),
+    ]
     expect(new Set(roots).size).toBe(roots.length)
   })
 })

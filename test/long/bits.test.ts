@@ -12,7 +12,12 @@ const run = promisify(execFile)
 const ROOT = new URL('../../', import.meta.url).pathname
 const SHARED = join(ROOT, '../shared/models')
 const FIXTURES = join(ROOT, 'fixtures')
-const onnxIn = (folder: string) => (existsSync(folder) ? readdirSync(folder).filter((f) => f.endsWith('.onnx')).map((f) => join(folder, f)) : [])
+const onnxIn = (folder: string) =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((f) => f.endsWith('.onnx'))
+        .map((f) => join(folder, f))
+    : []
 const MODELS = [...onnxIn(FIXTURES), ...onnxIn(SHARED)]
 
 const SETTINGS = [
@@ -26,8 +31,15 @@ const SETTINGS = [
 ]
 
 async function roots(setting: readonly string[]): Promise<string[]> {
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', join(ROOT, 'scripts/roots.ts'), ...setting, ...MODELS], { cwd: ROOT, maxBuffer: 2 ** 26, timeout: 900_000 })
-  return stdout.trim().split('\n').map((line) => line)
+  const { stdout } = await run(
+    process.execPath,
+    ['--import', 'tsx', join(ROOT, 'scripts/roots.ts'), ...setting, ...MODELS],
+    { cwd: ROOT, maxBuffer: 2 ** 26, timeout: 900_000 },
+  )
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => line)
 }
 
 describe('the same bits everywhere', () => {
@@ -38,11 +50,17 @@ describe('the same bits everywhere', () => {
 
   test('the reference gives the pinned roots, and runs every model', () => {
     expect(expected.length).toBe(CONFORMANCE_ROOTS.length + MODELS.length)
-    expect(expected.slice(0, CONFORMANCE_ROOTS.length).map((line) => JSON.parse(line).root)).toEqual([...CONFORMANCE_ROOTS])
+    expect(expected.slice(0, CONFORMANCE_ROOTS.length).map((line) => JSON.parse(line).root)).toEqual([
+      ...CONFORMANCE_ROOTS,
+    ])
     expect(expected.filter((line) => line.includes('refused'))).toEqual([])
   })
 
-  test.each(SETTINGS)('%s %s %s %s %s gives the roots of the reference', async (...setting) => {
-    expect(await roots(setting.filter((word) => word !== undefined))).toEqual(expected)
-  }, 900_000)
+  test.each(SETTINGS)(
+    '%s %s %s %s %s gives the roots of the reference',
+    async (...setting) => {
+      expect(await roots(setting.filter((word) => word !== undefined))).toEqual(expected)
+    },
+    900_000,
+  )
 })

@@ -10,7 +10,12 @@ const model = new TextEncoder().encode('the bytes of a model file')
 
 async function bundle(operatorTrace: boolean): Promise<Bundle.Bundle> {
   const work = network()
-  const sealed = await provide(work, { job: await jobFor(work, { operatorTrace }), runtime: reference(), signer: fromRandom(), model })
+  const sealed = await provide(work, {
+    job: await jobFor(work, { operatorTrace }),
+    runtime: reference(),
+    signer: fromRandom(),
+    model,
+  })
   return sealed.reveal()
 }
 
@@ -37,7 +42,7 @@ describe('bundles', () => {
       const stride = Math.max(1, Math.floor(bytes.length / 48))
       for (let at = 0; at < bytes.length; at += stride) {
         const flipped = bytes.slice()
-        flipped[at] ^= 1 << at % 8
+        flipped[at] ^= 1 << (at % 8)
         const result = await check(new Map(files).set(path, flipped)).catch((error: unknown) => error)
         if (!Fault.is(result)) accepted.push(`${path} byte ${at}: ${String(result)}`)
       }
@@ -66,14 +71,23 @@ describe('bundles', () => {
   })
 
   test('another model file is refused by its hash', async () => {
-    await expect(check(new Map(files).set('model.onnx', new Uint8Array(3)))).rejects.toMatchObject({ code: 'receipt/wrong-model' })
+    await expect(check(new Map(files).set('model.onnx', new Uint8Array(3)))).rejects.toMatchObject({
+      code: 'receipt/wrong-model',
+    })
   })
 
   test('each part of another run is refused by its own name', async () => {
     const mine = await bundle(true)
     const work = network({ seed: 50 })
-    const other = await (await provide(work, { job: await jobFor(work, { operatorTrace: true }), runtime: reference(), signer: fromRandom() })).reveal()
-    const swapped = (parts: Partial<Bundle.Bundle>) => Promise.resolve().then(() => Bundle.verifyContent({ ...mine, ...parts }))
+    const other = await (
+      await provide(work, {
+        job: await jobFor(work, { operatorTrace: true }),
+        runtime: reference(),
+        signer: fromRandom(),
+      })
+    ).reveal()
+    const swapped = (parts: Partial<Bundle.Bundle>) =>
+      Promise.resolve().then(() => Bundle.verifyContent({ ...mine, ...parts }))
     await expect(swapped({ initialState: other.initialState })).rejects.toMatchObject({ code: 'receipt/wrong-state' })
     await expect(swapped({ finalState: other.finalState })).rejects.toMatchObject({ code: 'receipt/wrong-state' })
     await expect(swapped({ inputs: other.inputs })).rejects.toMatchObject({ code: 'receipt/wrong-inputs' })
@@ -82,11 +96,15 @@ describe('bundles', () => {
     await expect(swapped({ values: other.values })).rejects.toMatchObject({ code: 'receipt/wrong-values' })
     await expect(swapped({ digests: other.digests })).rejects.toMatchObject({ code: 'receipt/wrong-values' })
     await expect(swapped({ seal: other.seal })).rejects.toMatchObject({ code: 'receipt/wrong-seal' })
-    await expect(swapped({ program: network({ carries: true }).program })).rejects.toMatchObject({ code: 'receipt/wrong-program' })
+    await expect(swapped({ program: network({ carries: true }).program })).rejects.toMatchObject({
+      code: 'receipt/wrong-program',
+    })
   })
 
   test('a provider refuses a job that asks for other work', async () => {
     const job = await jobFor(network())
-    await expect(provide(network({ seed: 9 }), { job, runtime: reference(), signer: fromRandom() })).rejects.toMatchObject({ code: 'receipt/wrong-state' })
+    await expect(
+      provide(network({ seed: 9 }), { job, runtime: reference(), signer: fromRandom() }),
+    ).rejects.toMatchObject({ code: 'receipt/wrong-state' })
   })
 })

@@ -25,15 +25,22 @@ describe('conformance table', () => {
     expect(roots).toEqual([...CONFORMANCE_ROOTS])
   })
 
-  test.each([ortNode({ threads: 1 }), ortNode({ threads: 2 }), ortNode({ unsafeOptimization: 'all' }), ortWeb()])('runtime %# gives every bit as defined', async (runtime) => {
-    const results = await conformance(runtime)
-    expect(results.filter((result) => !result.conforms)).toEqual([])
-  }, 60_000)
+  test.each([ortNode({ threads: 1 }), ortNode({ threads: 2 }), ortNode({ unsafeOptimization: 'all' }), ortWeb()])(
+    'runtime %# gives every bit as defined',
+    async (runtime) => {
+      const results = await conformance(runtime)
+      expect(results.filter((result) => !result.conforms)).toEqual([])
+    },
+    60_000,
+  )
 })
 
 describe('a runtime in a process of its own', () => {
   test('gives the same commitments as in this process', async () => {
-    const [inside, outside] = [await record(network({ carries: true }), ortNode()), await record(network({ carries: true }), isolated('ort-node'))]
+    const [inside, outside] = [
+      await record(network({ carries: true }), ortNode()),
+      await record(network({ carries: true }), isolated('ort-node')),
+    ]
     expect(Object.values(commit(outside)).map(toHex)).toEqual(Object.values(commit(inside)).map(toHex))
   })
 

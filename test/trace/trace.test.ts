@@ -25,7 +25,8 @@ describe('traces', () => {
 
   test('carried parameters change from step to step, the same way on every runtime', async () => {
     const traces = []
-    for (const runtime of RUNTIMES) traces.push(await record(training(), runtime, { operatorTrace: true, commitEvery: 2 }))
+    for (const runtime of RUNTIMES)
+      traces.push(await record(training(), runtime, { operatorTrace: true, commitEvery: 2 }))
     expect(new Set(traces.map(roots)).size).toBe(1)
     expect(new Set(traces[0].steps.map((step) => toHex(step.stateAfter))).size).toBe(5)
   })
@@ -33,7 +34,9 @@ describe('traces', () => {
   test('values without an operator trace are zero, and opening them is refused', async () => {
     const trace = await record(network(), reference())
     expect(trace.steps[0].values.every((byte) => byte === 0)).toBe(true)
-    expect(() => open(trace, { step: 0, value: 3, element: 0 })).toThrow(expect.objectContaining({ code: 'trace/not-recorded' }))
+    expect(() => open(trace, { step: 0, value: 3, element: 0 })).toThrow(
+      expect.objectContaining({ code: 'trace/not-recorded' }),
+    )
   })
 
   test.each([1, 2, 3])('every value of a run opens to its element where %i steps share a leaf', async (commitEvery) => {
@@ -55,12 +58,18 @@ describe('traces', () => {
     const shape = { steps: 5, commitEvery: 1, values: trace.program.values.length, type: trace.program.values[value] }
     const place = { step: 2, value, element: 1 }
     const opening = open(trace, place)
-    for (const other of [{ ...place, step: 3 }, { ...place, value: value - 1 }]) expect(() => verify(run, shape, { place: other, opening })).toThrow(Fault)
+    for (const other of [
+      { ...place, step: 3 },
+      { ...place, value: value - 1 },
+    ])
+      expect(() => verify(run, shape, { place: other, opening })).toThrow(Fault)
     expect(() => verify(run, { ...shape, steps: 6 }, { place, opening })).toThrow(Fault)
     expect(() => verify(run, { ...shape, values: shape.values + 1 }, { place, opening })).toThrow(Fault)
     const bytes = opening.tile.bytes.slice()
     bytes[4] ^= 1
-    expect(() => verify(run, shape, { place, opening: { ...opening, tile: { ...opening.tile, bytes } } })).toThrow(expect.objectContaining({ code: 'merkle/root-mismatch' }))
+    expect(() => verify(run, shape, { place, opening: { ...opening, tile: { ...opening.tile, bytes } } })).toThrow(
+      expect.objectContaining({ code: 'merkle/root-mismatch' }),
+    )
   })
 
   test('a run that meets a fault point is refused at the same place on every runtime, and recorded', async () => {
@@ -85,7 +94,9 @@ describe('traces', () => {
     const safe = b.where(b.isNaN(b.div(x, x)), zero, b.div(x, zero))
     const { program } = b.finish({ outputs: [['y', safe]] })
     for (const runtime of RUNTIMES) {
-      const trace = await record({ program, state: [], inputs: [[tensor('float32', [3], [0, 1, -1])]] }, runtime, { operatorTrace: true })
+      const trace = await record({ program, state: [], inputs: [[tensor('float32', [3], [0, 1, -1])]] }, runtime, {
+        operatorTrace: true,
+      })
       expect([...(trace.outputs[0].data as Float32Array)]).toEqual([0, Infinity, -Infinity])
     }
   })
@@ -93,6 +104,8 @@ describe('traces', () => {
   test('an abort signal stops a run by name', async () => {
     const controller = new AbortController()
     controller.abort()
-    await expect(record(network(), reference(), { signal: controller.signal })).rejects.toMatchObject({ code: 'core/aborted' })
+    await expect(record(network(), reference(), { signal: controller.signal })).rejects.toMatchObject({
+      code: 'core/aborted',
+    })
   })
 })

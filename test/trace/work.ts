@@ -11,7 +11,15 @@ export function numbers(count: number, seed: number): number[] {
 /** A two-layer network on one input row. */
 export function network({ seed = 1, carries = false } = {}): Work {
   const b = new Builder()
-  const initial = (dims: number[], s: number) => tensor('float32', dims, numbers(dims.reduce((a, d) => a * d, 1), s))
+  const initial = (dims: number[], s: number) =>
+    tensor(
+      'float32',
+      dims,
+      numbers(
+        dims.reduce((a, d) => a * d, 1),
+        s,
+      ),
+    )
   const w1 = b.parameter('w1', initial([40, 33], seed))
   const b1 = b.parameter('b1', initial([33], seed + 1))
   const w2 = b.parameter('w2', initial([33, 4], seed + 2))
@@ -20,7 +28,11 @@ export function network({ seed = 1, carries = false } = {}): Work {
   const y = b.matmul(hidden, w2)
   const update = b.sub(b1, b.mul(b.reshape(hidden, [33]), b.scalar('float32', 0.125)))
   const { program, state } = b.finish({ outputs: [['y', y]], carries: carries ? [[b1, update]] : [] })
-  return { program, state: state.map((ref) => [w1, b1, w2].find((p) => p.id === ref.id)!.initial!), inputs: [[input(seed + 3)]] }
+  return {
+    program,
+    state: state.map((ref) => [w1, b1, w2].find((p) => p.id === ref.id)!.initial!),
+    inputs: [[input(seed + 3)]],
+  }
 }
 
 /** An input of the network. */

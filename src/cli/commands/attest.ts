@@ -34,7 +34,7 @@ export function attest(): Command {
       const files = await Promise.all(paths.map(async (path) => ({ path, bytes: await read(path, 1 << 22) })))
       const kinds = files.map(({ path, bytes }) => ({ path, bytes, kind: kindOf(bytes, path) }))
       const [single] = kinds
-      if (kinds.length === 1 && single.kind === 'attestation')
+      if (kinds.length === 1 && single.kind === 'quorum')
         return verified(await Attestation.verify(Attestation.decode(single.bytes), { replicas: options.replica }))
       const ofKind = (kind: string) => kinds.filter((file) => file.kind === kind).map((file) => file.bytes)
       return count(ofKind('seal').map(Seal.decode), ofKind('receipt').map(Receipt.decode), options)
@@ -45,7 +45,7 @@ export function attest(): Command {
 function kindOf(bytes: Uint8Array, path: string): string {
   const kind = formatOf(bytes)
   demand(
-    kind === 'seal' || kind === 'receipt' || kind === 'attestation',
+    kind === 'seal' || kind === 'receipt' || kind === 'quorum',
     'cli/usage',
     () => `${path} is no seal, receipt or attestation`,
   )

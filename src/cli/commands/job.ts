@@ -17,6 +17,7 @@ interface Options {
   readonly operatorTrace?: boolean
   readonly deadline?: string
   readonly keystore?: string
+  readonly replica?: string[]
 }
 
 export function job(): Command {
@@ -24,10 +25,10 @@ export function job(): Command {
 }
 
 /** `claimed`, `k/n` for a quorum, `audited` or `optimistic:SECONDS`. */
-export function policyFrom(text: string): Policy.Policy {
+export function policyFrom(text: string, replicas?: readonly string[]): Policy.Policy {
   if (text === 'claimed') return Policy.claimed()
-  if (text === 'audited') return Policy.audited(1)
-  if (/^\d+\/\d+$/.test(text)) return Policy.quorum(text)
+  if (text === 'audited') return Policy.audited(0)
+  if (/^\d+\/\d+$/.test(text)) return Policy.quorum(text, { replicas })
   const window = /^optimistic:(\d+)$/.exec(text)
   if (window) return Policy.optimistic(BigInt(window[1]))
   throw new Fault('cli/usage', `no policy "${text}"`, {
@@ -44,15 +45,16 @@ function fresh(): Command {
         .argument('<model>', '.onnx file')
         .option('--input <file...>', 'inputs in order, or name=FILE (.pb, .npy, .json)', [])
         .option('--policy <policy>', 'claimed, 2/3 (any k/n), audited, or optimistic:SECONDS', 'claimed')
+        .option('--replica <address...>', 'who may answer under a quorum; seats are never first come')
         .option('--operator-trace', 'ask for a commitment to every operator value')
         .option('--deadline <seconds>', 'unix time by which the work is done')
         .option('--keystore <file>', 'sign as the requester')
         .option('--out <file>', 'job file', 'job.json'),
-    async ([model], { input, policy, out, operatorTrace, deadline, keystore }) => {
+    async ([model], { input, policy, out, operatorTrace, deadline, keystore, replica }) => {
       const { work, forecast } = await load(model, input)
       const requester = await optionalSigner({ keystore })
       const signed = await jobFor(work, {
-        policy: policyFrom(policy),
+        policy: policyFrom(policy, replica),
         operatorTrace,
         deadline: deadline === undefined ? 0 : Number(deadline),
         requester,
