@@ -67,19 +67,18 @@ export function recordSummary(summary: Summary): void {
   const { name, checked, wrong, decided, nearest, seconds } = summary
   const row = `| ${name} | ${operations(name)} | ${checked.toLocaleString('en')} | ${wrong} | ${decided.toLocaleString('en')} | 2^${nearest} | ${seconds} |`
   const text = readFileSync(DOCUMENT, 'utf8')
-  const pattern = new RegExp(`^\\| ${name} \\|.*$`, 'm')
+  const pattern = new RegExp(`^\\| ${name} +\\|.*$`, 'm')
   if (!pattern.test(text)) throw new Error(`docs/elementary.md has no row for ${name}`)
   writeFileSync(DOCUMENT, text.replace(pattern, row))
 }
 
-type Vectors = Record<string, readonly (readonly [input: string, output: string])[]>
+type Vectors = Partial<Record<ElementaryName, Readonly<Record<string, string>>>>
 
-/** Keeps the inputs nearest to a boundary as vectors. */
+/** Keeps the inputs nearest to a boundary as vectors: input to output, both as 32 bits in hexadecimal. */
 export function recordVectors(name: ElementaryName, decided: readonly Case[]): void {
   const hardest = [...decided].sort((a, b) => a.distance - b.distance).slice(0, HARDEST)
   const vectors: Vectors = existsSync(VECTORS) ? (JSON.parse(readFileSync(VECTORS, 'utf8')) as Vectors) : {}
-  vectors[name] = hardest.map(({ input, output }) => [hex(input), hex(output)])
-  const sorted = Object.keys(ELEMENTARY).filter((key) => key in vectors)
-  const rows = sorted.map((key) => `  "${key}": ${JSON.stringify(vectors[key])}`)
-  writeFileSync(VECTORS, `{\n${rows.join(',\n')}\n}\n`)
+  vectors[name] = Object.fromEntries(hardest.map(({ input, output }) => [`0x${hex(input)}`, `0x${hex(output)}`]))
+  const names = (Object.keys(ELEMENTARY) as ElementaryName[]).filter((key) => key in vectors)
+  writeFileSync(VECTORS, `${JSON.stringify(Object.fromEntries(names.map((key) => [key, vectors[key]])), null, 2)}\n`)
 }

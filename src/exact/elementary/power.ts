@@ -74,8 +74,8 @@ const isInteger = <T, B>(m: Arithmetic<T, B>, y: T): B => m.equal(m.round(y), y)
  * negative number to a power that is not an integer, signed infinities and zeros by odd integers.
  *
  * This sequence of binary64 operations is the definition. Before `settle` its relative error is below 2^-51 (table and
- * last addition 2^-52 together, the logarithm's 2^-59 times at most 104 another 2^-52): the result is correctly rounded
- * but for about one pair of operands in 2^26, and always where the power is exact or a tie.
+ * last addition 2^-52 together, the logarithm's 2^-59 times at most 104 another 2^-52), after it below 2^-50: the result is
+ * correctly rounded but for about one pair of operands in 2^25, and always where the power is exact or a tie.
  */
 export function pow<T, B>(m: Arithmetic<T, B>, x: T, y: T): T {
   const size = magnitude(m, m.abs(x), y)
