@@ -92,6 +92,11 @@ export class Builder {
     if (half !== undefined && row.halves === 'widen') return this.#widened(row, { inputs, attributes, half })
     const present = inputs.filter((input) => input !== undefined)
     const type = row.infer(present, attributes)
+    demand(
+      type.dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0),
+      'exact/shape-mismatch',
+      () => `${name} would give dimensions [${type.dims}]`,
+    )
     return this.#fold(row, { inputs, attributes, type }) ?? this.#node(row, { inputs, attributes, type })
   }
 

@@ -383,3 +383,32 @@ describe('sizes that depend on values', () => {
     }
   })
 })
+
+describe('hostile operands', () => {
+  const scalar = (value: number) => of('int64', [], [value])
+  test('sizes that are negative or beyond the limits are refused before anything is allocated', () => {
+    const nodes: [OneNode, FaultCode][] = [
+      [{ op: 'ConstantOfShape', opset: 9, inputs: [ints(-1)] }, 'exact/shape-mismatch'],
+      [{ op: 'ConstantOfShape', opset: 9, inputs: [ints(2 ** 30, 2 ** 30)] }, 'exact/too-large'],
+      [{ op: 'Expand', opset: 13, inputs: [counted(1), ints(-4)] }, 'exact/shape-mismatch'],
+      [{ op: 'Tile', opset: 13, inputs: [counted(2), ints(2 ** 40)] }, 'exact/too-large'],
+      [{ op: 'Tile', opset: 13, inputs: [counted(2), ints(-1)] }, 'onnx/bad-node'],
+      [{ op: 'Pad', opset: 19, inputs: [counted(2), ints(2 ** 40, 0)] }, 'exact/too-large'],
+      [
+        { op: 'Pad', opset: 19, inputs: [counted(2), ints(2 ** 40, 0)], attributes: { mode: 'edge' } },
+        'exact/too-large',
+      ],
+      [{ op: 'CenterCropPad', opset: 18, inputs: [counted(2), ints(-5)] }, 'exact/shape-mismatch'],
+      [{ op: 'OneHot', opset: 11, inputs: [ints(0), scalar(2 ** 40), f32([2], [0, 1])] }, 'exact/too-large'],
+      [{ op: 'Split', opset: 18, inputs: [counted(2)], attributes: { num_outputs: 2 ** 40 } }, 'onnx/bad-node'],
+      [{ op: 'Unsqueeze', opset: 13, inputs: [counted(2), ints(0, 1, 2, 3, 4, 5, 6, 7)] }, 'exact/too-large'],
+      [{ op: 'DepthToSpace', opset: 13, inputs: [counted(1, 4, 1, 1)], attributes: { blocksize: 0 } }, 'onnx/bad-node'],
+    ]
+    for (const [node, code] of nodes) expect(faultOf(node), node.op).toBe(code)
+  })
+  test('Unique of two hundred thousand equal elements takes no longer than they are many', async () => {
+    const same = fixed(of('int32', [200_000], new Array<number>(200_000).fill(3)))
+    const [values, , , counts] = await runNode({ op: 'Unique', opset: 11, outputs: 4, inputs: [same] })
+    expect([numbers(values), numbers(counts)]).toEqual([[3], [200_000]])
+  })
+})

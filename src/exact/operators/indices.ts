@@ -7,18 +7,14 @@ import { tensor } from '../../core/tensor.js'
 import type { Builder, Ref } from '../builder.js'
 
 /** Largest constant that an operator makes by itself, in elements. */
-export const TABLE_LIMIT = 1 << 24
+export const TABLE_LIMIT = 1 << 22
 
 /** The int64 vector 0, 1, ... count - 1, each times `step`. */
 export function countUp(b: Builder, count: number, step = 1): Ref {
   demand(count <= TABLE_LIMIT, 'exact/too-large', () => `a table of ${count} elements`)
-  return b.constant(
-    tensor(
-      'int64',
-      [count],
-      Array.from({ length: count }, (_, i) => BigInt(i * step)),
-    ),
-  )
+  const data = new BigInt64Array(count)
+  for (let i = 0; i < count; i++) data[i] = BigInt(i * step)
+  return b.constant(tensor('int64', [count], data))
 }
 
 /** 0, 1, ... along one axis of a rank, 1 along the others. */

@@ -100,7 +100,7 @@ function transpose(b: Builder, node: NodeView): Ref[] {
 
 function concat(b: Builder, node: NodeView): Ref[] {
   const parts = Array.from({ length: node.inputCount }, (_, i) => node.input(i))
-  return [b.concat(parts, node.axis(node.int('axis', 1), parts[0].dims.length))]
+  return [b.concat(parts, node.axis(node.int('axis'), parts[0].dims.length))]
 }
 
 // ---------------------------------------------------------------- slices
@@ -243,7 +243,8 @@ function padAxisBy(
   const size = x.dims[axis]
   const length = begin + size + end
   if (begin === 0 && end === 0) return x
-  demand(size > 0 && length <= TABLE_LIMIT, 'exact/shape-mismatch', () => `Pad of ${size} elements to ${length}`)
+  demand(size > 0, 'exact/shape-mismatch', () => `nothing to pad ${length} elements from`)
+  demand(length <= TABLE_LIMIT, 'exact/too-large', () => `Pad to ${length} elements`)
   const places = Array.from({ length }, (_, i) => PLACES[mode](i - begin, size))
   return b.gather(x, b.ints(places), axis)
 }
@@ -507,7 +508,9 @@ function equalSlices(slices: readonly (readonly (number | bigint)[])[]): number[
   const groups = new Map<string, number[]>()
   slices.forEach((slice, i) => {
     const key = slice.map((value) => (value === 0 ? '0' : String(value))).join()
-    groups.set(key, [...(groups.get(key) ?? []), i])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [i])
+    else group.push(i)
   })
   return [...groups.values()]
 }
