@@ -293,7 +293,11 @@ const MAX_POOL: ExactOp = {
   },
   lower(g, [x], { attributes, output }) {
     const { kernel, strides, pads, dilations } = poolOf(attributes)
-    return g.plusZero(g.node('MaxPool', [x], { kernel_shape: kernel, strides, pads, dilations }), output.dtype)
+    const pooled = (of: string) => g.node('MaxPool', [of], { kernel_shape: kernel, strides, pads, dilations })
+    // The kernels begin at the lowest finite number: a window of -infinities alone is told by pooling what is above them.
+    const lowest = g.scalar(output.dtype, -Infinity)
+    const above = pooled(g.cast(g.node('Greater', [x, lowest]), output.dtype))
+    return g.where(g.less(g.scalar(output.dtype, 0), above), g.plusZero(pooled(x), output.dtype), lowest)
   },
   faults: NAN_FAULT,
   referee: 'maximum',
@@ -308,6 +312,3 @@ export const ORDER: readonly ExactOp[] = [
   place('ArgMin', 94, -1),
   TOP_K,
 ]
-
-/** Bytes of an element. */
-export const widthOf = ({ dtype }: TensorType) => DTYPES[dtype].bytes
