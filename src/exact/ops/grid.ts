@@ -116,7 +116,7 @@ type Float = keyof typeof SPREAD
 export function emitCentre(g: Emitter, m: string, { dtype, bits }: { dtype: Float; bits: number }): string {
   const precision = dtype === 'float32' ? 23 : 52
   const q = g.mul(m, g.scalar(dtype, SPREAD[dtype]))
-  const l = g.node('Max', [g.abs(g.sub(g.add(q, m), q)), m])
+  const l = g.node('Max', [g.sub(g.add(q, m), q), m])
   return g.mul(l, g.scalar(dtype, 1.5 * 2 ** (precision - bits)))
 }
 

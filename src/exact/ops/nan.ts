@@ -4,13 +4,30 @@
  */
 import { isFloat, sizeOf, type Tensor } from '../../core/tensor.js'
 import type { FaultPoint } from '../op.js'
+import { isHalf, isHalfNaN } from './halves.js'
 
 /** Index of the first NaN, or -1. */
 export function firstNaN(value: Tensor): number {
-  if (!isFloat(value.dtype) || value.dtype === 'float16' || value.dtype === 'bfloat16') return -1
+  const { dtype } = value
+  if (!isFloat(dtype)) return -1
+  if (isHalf(dtype)) return (value.data as Uint16Array).findIndex((bits) => isHalfNaN(dtype, bits))
   const data = value.data as Float32Array
-  for (let i = 0; i < data.length; i++) if (data[i] !== data[i]) return i
-  return -1
+  return mayHoldNaN(data) ? data.findIndex((element) => element !== element) : -1
+}
+
+/** False where no element is NaN, at memory speed: four sums side by side. Infinities of both signs make a sum NaN too. */
+function mayHoldNaN(data: Float32Array): boolean {
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const whole = data.length - (data.length % 4)
+  for (let i = 0; i < whole; i += 4) {
+    a += data[i]
+    b += data[i + 1]
+    c += data[i + 2]
+    d += data[i + 3]
+  }
+  for (let i = whole; i < data.length; i++) a += data[i]
+  const sum = a + b + c + d
+  return sum !== sum
 }
 
 /** A NaN in the first operand. */

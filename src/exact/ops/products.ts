@@ -25,7 +25,9 @@ type Float = 'float32' | 'float64'
 type Range = readonly [number, number]
 
 /** Most rows for which the weights stay unpacked; packing them costs as much as some 30 rows of products. */
-const COLUMNS_ROWS = 32
+const COLUMNS_ROWS = 48
+/** Up to this many rows it still pays where the result, which must be transposed, has few columns. */
+const NARROW = { rows: 128, columns: 1024 } as const
 /** Most rows for which digits pay: the integer products grow with the rows, the double ones hardly do. */
 const DIGITS_ROWS = 4
 /** Fewest weights for which the nodes that make digits pay. */
@@ -54,7 +56,7 @@ export function emitMatMul(g: Emitter, [a, b]: readonly string[], { inputs, outp
 }
 
 function formOf({ dtype, rows, k, columns }: Product): (g: Emitter, product: Product) => string {
-  if (rows > COLUMNS_ROWS) return emitRows
+  if (rows > (columns <= NARROW.columns ? NARROW.rows : COLUMNS_ROWS)) return emitRows
   if (dtype === 'float32' && rows <= DIGITS_ROWS && k * columns >= DIGITS_WEIGHTS) return emitDigits
   return emitColumns
 }
@@ -91,27 +93,31 @@ function emitBatch(
 // ---------------------------------------------------------------- rows and columns
 
 /**
- * Zeros behind each row of a whole block: rows of 4,096 bytes share their places in a first-level cache, which costs a tenth of the
- * product's time (measured); rows of 4,160 bytes do not.
+ * Zeros behind each row of a whole block where there are many: rows of 4,096 bytes share their places in a first-level cache, which
+ * costs a tenth of the time of a product of 1,024 rows (measured); rows of 4,160 bytes do not.
  */
-const SKEW = 8
-const skewOf = ([from, to]: Range) => ((to - from) % PRODUCT_BLOCK === 0 ? SKEW : 0)
-const skewed = (g: Emitter, x: string, { dtype, range }: { dtype: Float; range: Range }) =>
-  skewOf(range) === 0 ? x : g.node('Pad', [x, g.ints([0, 0, 0, skewOf(range)]), g.scalar(dtype, 0)])
+const SKEW = { rows: 256, zeros: 8 } as const
+const skewOf = ({ rows }: Product, [from, to]: Range) =>
+  rows >= SKEW.rows && (to - from) % PRODUCT_BLOCK === 0 ? SKEW.zeros : 0
+const padded = (g: Emitter, x: string, zeros: number, dtype: Float) =>
+  zeros === 0 ? x : g.node('Pad', [x, g.ints([0, 0, 0, zeros]), g.scalar(dtype, 0)])
 
 /** Emits a block of the left operand [rows, block] on its grid. */
-function emitLeft(g: Emitter, { a, k, dtype }: Product, range: Range): string {
+function emitLeft(g: Emitter, product: Product, range: Range): string {
+  const { a, k, dtype } = product
   return g.share(`left ${a} ${range}`, () => {
-    const block = skewed(g, cut(g, a, 1, { k, range }), { dtype, range })
+    const block = padded(g, cut(g, a, 1, { k, range }), skewOf(product, range), dtype)
     return widened(g, emitOperandGrid(g, block, { dtype, axis: 1 }), dtype)
   })
 }
 
 /** Emits a block of the weights, transposed [columns, block], on its grid. */
-function emitWeights(g: Emitter, { b, k, dtype }: Product, range: Range): string {
-  return g.share(`weights ${b} ${range}`, () => {
+function emitWeights(g: Emitter, product: Product, range: Range): string {
+  const { b, k, dtype } = product
+  const zeros = skewOf(product, range)
+  return g.share(`weights ${b} ${range} ${zeros}`, () => {
     const grid = widened(g, emitOperandGrid(g, cut(g, b, 0, { k, range }), { dtype, axis: 0 }), dtype)
-    return skewed(g, g.transpose(grid, [1, 0]), { dtype: 'float64', range })
+    return padded(g, g.transpose(grid, [1, 0]), zeros, 'float64')
   })
 }
 
