@@ -2,7 +2,7 @@
  * Compiles an ONNX graph for concrete shapes into a program of exact ops. What the operator table does not cover is refused with its name.
  * @module
  */
-import { isFloat, sizeOf, tensor, type DType, type Tensor, type TensorType } from '../core/tensor.js'
+import { isFloat, sizeOf, type DType, type Tensor, type TensorType } from '../core/tensor.js'
 import { Fault, demand, throwIfAborted } from '../core/faults.js'
 import { dtypeOf } from '../core/tensor.js'
 import {
@@ -374,6 +374,3 @@ function demandFits(info: ValueInfo, given: TensorType): void {
     found: `${given.dtype}[${given.dims}]`,
   })
 }
-
-/** A rank-0 tensor, for callers that bind single numbers. */
-export const scalarTensor = (dtype: DType, value: number | bigint): Tensor => tensor(dtype, [], [value] as number[])

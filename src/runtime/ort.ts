@@ -5,7 +5,6 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common'
 import { DTYPES, type DType, type Tensor, type TensorType } from '../core/tensor.js'
 import { Fault, throwIfAborted } from '../core/faults.js'
-import { carrierOf } from '../exact/emitter.js'
 import { lower, type Lowered } from '../exact/lower.js'
 import { opOf } from '../exact/ops/index.js'
 import { ABSENT, type NodeValue, type Program } from '../exact/program.js'
@@ -260,6 +259,3 @@ export const DEFINED_OPTIONS: InferenceSession.SessionOptions = {
   executionMode: 'sequential',
   logSeverityLevel: 3,
 }
-
-/** How an element type travels. */
-export const wireType = (dtype: DType) => ortName(carrierOf(dtype))

@@ -4,7 +4,7 @@
  */
 import { ZERO32, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
-import { equalBits, type Tensor } from '../core/tensor.js'
+import type { Tensor } from '../core/tensor.js'
 import { hash } from '../exact/format.js'
 import type { Program } from '../exact/program.js'
 import { Refusal, type Runtime, type Session } from '../runtime/runtime.js'
@@ -180,8 +180,3 @@ export function valueDigests(trace: Trace, step: number): readonly Bytes32[] {
 
 /** The sized root of a step's value digests. */
 export const valuesRoot = (digests: readonly Bytes32[]): Bytes32 => rootOfDigests('values', digests)
-
-/** True where two lists of tensors are equal in every bit. */
-export function sameTensors(a: readonly Tensor[], b: readonly Tensor[]): boolean {
-  return a.length === b.length && a.every((tensor, i) => equalBits(tensor, b[i]))
-}

@@ -2,7 +2,7 @@
  * Exact ops that select by order: maxima, their places, sorting. Ties go to the lowest index; a NaN that enters refuses the run.
  * @module
  */
-import { DTYPES, allocate, isFloat, sizeOf, type DType, type Tensor, type TensorType } from '../../core/tensor.js'
+import { allocate, isFloat, sizeOf, type DType, type Tensor } from '../../core/tensor.js'
 import { demand } from '../../core/faults.js'
 import type { Emitter } from '../emitter.js'
 import type { ExactOp } from '../op.js'
