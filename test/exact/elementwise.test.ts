@@ -248,6 +248,25 @@ describe('Cast converts between every two types', () => {
       }
     })
 
+  for (const half of HALVES)
+    test(`no ${half} is nearer to a number than the one it rounds to, and ties go to the even one`, () => {
+      const largest = half === 'float16' ? 65504 : 3.3895313892515355e38
+      const value = fc.double({ min: -largest, max: largest, noNaN: true })
+      const small = fc.double({ min: -1e-4, max: 1e-4, noNaN: true })
+      fc.assert(
+        fc.property(fc.oneof(value, small), (v) => {
+          const bits = numberToHalf(half, v)
+          const error = Math.abs(halfToNumber(half, bits) - v)
+          for (const other of [bits - 1, bits + 1].filter((b) => (b & 0x7fff) > 0 && b >= 0 && b < 65536)) {
+            const distance = Math.abs(halfToNumber(half, other) - v)
+            if (distance === error) expect(bits % 2).toBe(0)
+            else if (distance === distance) expect(distance).toBeGreaterThan(error)
+          }
+        }),
+        { numRuns: 2000 },
+      )
+    })
+
   test('random numbers convert alike everywhere', async () => {
     await fc.assert(
       fc.asyncProperty(
