@@ -17,7 +17,7 @@ const base64 = (values: readonly number[]): string => {
 /** The text of the generated module. */
 export function generate(): string {
   const constants = Object.entries(polynomials()).map(
-    ([name, c]) => `export const ${name}_COEFFICIENTS = [${c.join(', ')}] as const`,
+    ([name, c]) => `export const ${name}_COEFFICIENTS = [\n${c.map((value) => `  ${value},\n`).join('')}] as const`,
   )
   const texts = Object.entries(seeds()).map(([name, values]) => `export const ${name} =\n  '${base64(values)}'`)
   return [
