@@ -9,7 +9,13 @@ import { conformProgram } from './conform.js'
 
 /** An attribute by its JavaScript value: integers are ints, numbers in `{ float }` floats. */
 export type Given =
-  number | string | Tensor | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] }
+  | number
+  | string
+  | Tensor
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] }
 
 /** A node of a file: operands are inputs (tensors), constants of the file, or absent. */
 export interface OneNode {
@@ -26,6 +32,7 @@ function attributeOf(value: Given): Attribute {
   if (typeof value === 'string') return { kind: 'string', value: new TextEncoder().encode(value) }
   if ('dtype' in value) return { kind: 'tensor', value: protoOf(value, '') }
   if ('float' in value) return { kind: 'float', value: Math.fround(value.float) }
+  if ('strings' in value) return { kind: 'strings', value: value.strings.map((text) => new TextEncoder().encode(text)) }
   if ('floats' in value) return { kind: 'floats', value: Float32Array.from(value.floats) }
   return { kind: 'ints', value: value.map(BigInt) }
 }
