@@ -83,13 +83,14 @@ export class Builder {
   }
 
   /**
-   * One exact op. Half floats are widened where the op computes; an op whose operands are all known is computed now.
+   * One exact op; one whose operands are all known is computed now. Half floats are widened where the op computes, and binary64
+   * operands of elementary functions, which are defined on binary32, are rounded to it; the result goes back to their type.
    * @throws Fault `exact/shape-mismatch`, `exact/unsupported-type`.
    */
   op(name: string, inputs: readonly (Ref | undefined)[], attributes: Attributes = {}): Ref {
     const row = opOf(name)
-    const half = inputs.find((input) => input?.dtype === 'float16' || input?.dtype === 'bfloat16')?.dtype
-    if (half !== undefined && row.halves === 'widen') return this.#widened(row, { inputs, attributes, half })
+    const own = inputs.find((input) => input !== undefined && goesBySingle(row, input.dtype))?.dtype
+    if (own !== undefined) return this.#bySingle(row, { inputs, attributes, own })
     const present = inputs.filter((input) => input !== undefined)
     const type = row.infer(present, attributes)
     demand(
@@ -100,13 +101,13 @@ export class Builder {
     return this.#fold(row, { inputs, attributes, type }) ?? this.#node(row, { inputs, attributes, type })
   }
 
-  #widened(
+  #bySingle(
     row: ExactOp,
-    { inputs, attributes, half }: { inputs: readonly (Ref | undefined)[]; attributes: Attributes; half: DType },
+    { inputs, attributes, own }: { inputs: readonly (Ref | undefined)[]; attributes: Attributes; own: DType },
   ): Ref {
-    const wide = inputs.map((input) => (input?.dtype === half ? this.cast(input, 'float32') : input))
-    const result = this.op(row.name, wide, attributes)
-    return result.dtype === 'float32' ? this.cast(result, half) : result
+    const single = inputs.map((input) => (input?.dtype === own ? this.cast(input, 'float32') : input))
+    const result = this.op(row.name, single, attributes)
+    return result.dtype === 'float32' ? this.cast(result, own) : result
   }
 
   #node(
@@ -304,6 +305,12 @@ export class Builder {
     const count = axes.reduce((product, axis) => product * a.dims[axis], 1)
     return this.div(this.reduce('ReduceSum', a, axes), this.scalar(a.dtype, count))
   }
+}
+
+/** True where operands of this type are computed in binary32. */
+function goesBySingle({ halves, referee }: ExactOp, dtype: DType): boolean {
+  if (dtype === 'float16' || dtype === 'bfloat16') return halves === 'widen'
+  return dtype === 'float64' && referee === 'elementary'
 }
 
 /** Refuses an operator or a use of it: compile.ts adds which node it was. */

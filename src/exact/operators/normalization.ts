@@ -8,7 +8,7 @@ import { demand } from '../../core/faults.js'
 import { sizeOf, type DType } from '../../core/tensor.js'
 import { refuse, type Builder, type Ref } from '../builder.js'
 import { operator, type NodeView, type OperatorRow } from '../operator.js'
-import { alongLast, elementary } from './reduce.js'
+import { alongLast } from './reduce.js'
 import { distinctAxes } from './shape.js'
 import { inSingle } from './windows.js'
 
@@ -20,7 +20,7 @@ const epsilonOf = (node: NodeView, fallback = 1e-5) => node.float('epsilon', fal
 export function softmax(b: Builder, x: Ref, axis: number): Ref {
   if (sizeOf(x.dims) === 0) return x
   return inSingle(b, x, (y) => {
-    const powers = elementary(b, b.sub(y, b.reduce('ReduceMax', y, [axis])), b.exp)
+    const powers = b.exp(b.sub(y, b.reduce('ReduceMax', y, [axis])))
     return b.div(powers, b.reduce('ReduceSum', powers, [axis]))
   })
 }
@@ -30,8 +30,8 @@ export function logSoftmax(b: Builder, x: Ref, axis: number): Ref {
   if (sizeOf(x.dims) === 0) return x
   return inSingle(b, x, (y) => {
     const shifted = b.sub(y, b.reduce('ReduceMax', y, [axis]))
-    const total = b.reduce('ReduceSum', elementary(b, shifted, b.exp), [axis])
-    return b.sub(shifted, elementary(b, total, b.log))
+    const total = b.reduce('ReduceSum', b.exp(shifted), [axis])
+    return b.sub(shifted, b.log(total))
   })
 }
 

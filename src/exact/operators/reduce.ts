@@ -70,9 +70,6 @@ const extremum =
     return x.dtype === 'bool' ? b.cast(b.reduce(name, b.cast(x, 'uint8'), axes), 'bool') : b.reduce(name, x, axes)
   }
 
-/** An elementary function; float64 is computed by way of float32, which is as exact as sums of float64 are. */
-export const elementary = (b: Builder, x: Ref, f: (x: Ref) => Ref): Ref => b.cast(f(b.cast(x, 'float32')), x.dtype)
-
 /** The largest elements along some axes where they are finite, else 0: what keeps exponentials in range. */
 function shiftOf(b: Builder, x: Ref, axes: readonly number[]): Ref {
   const largest = b.reduce('ReduceMax', x, axes)
@@ -84,8 +81,8 @@ function shiftOf(b: Builder, x: Ref, axes: readonly number[]): Ref {
 const logSumExp: Reduce = (b, x, axes) => {
   if (axes.length === 0) return x
   const shift = shiftOf(b, x, axes)
-  const total = sum(b, elementary(b, b.sub(x, shift), b.exp), axes)
-  return b.add(elementary(b, total, b.log), shift)
+  const total = sum(b, b.exp(b.sub(x, shift)), axes)
+  return b.add(b.log(total), shift)
 }
 
 /** The product by halves: the first half times the second, an odd element after them, until one is left. */
@@ -210,7 +207,7 @@ export const REDUCE: readonly OperatorRow[] = [
   inNumbers('ReduceL1', (b, x, axes) => sum(b, b.abs(x), axes)),
   inFloats('ReduceL2', (b, x, axes) => b.sqrt(sumOfSquares(b, x, axes))),
   inNumbers('ReduceSumSquare', sumOfSquares),
-  inFloats('ReduceLogSum', (b, x, axes) => elementary(b, sum(b, x, axes), b.log)),
+  inFloats('ReduceLogSum', (b, x, axes) => b.log(sum(b, x, axes))),
   inFloats('ReduceLogSumExp', logSumExp),
   placeOf('ArgMax'),
   placeOf('ArgMin'),
