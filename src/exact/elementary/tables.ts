@@ -12,7 +12,9 @@ type Pair = readonly [high: number, low: number]
 
 /** Little-endian binary64 numbers from base64. */
 function decode(base64: string): Float64Array {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+  const characters = atob(base64)
+  const bytes = new Uint8Array(characters.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i)
   const view = new DataView(bytes.buffer)
   return Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true))
 }
@@ -50,11 +52,31 @@ function add([a, al]: Pair, [b, bl]: Pair): Pair {
   return sum(high, low + (al + bl))
 }
 
+/** A table that is expanded when it is first read: most programs need one or two. */
+class LazyTable implements Table {
+  readonly name: string
+  readonly #expand: () => Float64Array
+  #values: Float64Array | undefined
+
+  constructor(name: string, expand: () => Float64Array) {
+    this.name = name
+    this.#expand = expand
+  }
+
+  get values(): Float64Array {
+    return (this.#values ??= this.#expand())
+  }
+}
+
 /** Entries for first .. last of an index that may be negative: those below zero stand at the end, as gather reads them. */
 function table(name: string, [first, last]: Pair, entry: (n: number) => number): Table {
-  const values = Float64Array.from({ length: last - first + 1 }, (_, i) => entry(i > last ? i - (last - first + 1) : i))
-  for (const { index, ulps } of NUDGES[name] ?? []) values[index] = nudge(values[index], ulps)
-  return Object.freeze({ name, values })
+  return new LazyTable(name, () => {
+    const length = last - first + 1
+    const values = new Float64Array(length)
+    for (let i = 0; i < length; i++) values[i] = entry(i > last ? i - length : i)
+    for (const { index, ulps } of NUDGES[name] ?? []) values[index] = nudge(values[index], ulps)
+    return values
+  })
 }
 
 /** The number that is `ulps` units in the last place further from zero. */
