@@ -51,11 +51,13 @@ export function emitMatMul(g: Emitter, [a, b]: readonly string[], { inputs, outp
   const rows = sizeOf(left.dims) / k
   const flat = left.dims.length === 2 ? a : g.share(`flat ${a}`, () => g.reshape(a, [rows, k]))
   const product: Product = { a: flat, b, dtype, rows, k, columns: right.dims[1] }
-  const result = formOf(product)(g, product)
-  return output.dims.length === 2 ? result : g.reshape(result, output.dims)
+  return formOf(product)(g, product, output.dims)
 }
 
-function formOf({ dtype, rows, k, columns }: Product): (g: Emitter, product: Product) => string {
+/** A way to the result, whose leading dimensions may be several. */
+type Form = (g: Emitter, product: Product, dims: readonly number[]) => string
+
+function formOf({ dtype, rows, k, columns }: Product): Form {
   if (rows > (columns <= NARROW.columns ? NARROW.rows : COLUMNS_ROWS)) return emitRows
   if (dtype === 'float32' && rows <= DIGITS_ROWS && k * columns >= DIGITS_WEIGHTS) return emitDigits
   return emitColumns
@@ -121,19 +123,25 @@ function emitWeights(g: Emitter, product: Product, range: Range): string {
   })
 }
 
-function emitRows(g: Emitter, product: Product): string {
+const shaped = (g: Emitter, x: string, { rows, columns }: Product, dims: readonly number[]) =>
+  dims.length === 2 && dims[0] === rows && dims[1] === columns ? x : g.reshape(x, dims)
+
+function emitRows(g: Emitter, product: Product, dims: readonly number[]): string {
   const sums = blocksOf(product.k, PRODUCT_BLOCK).map((range) =>
     g.node('Gemm', [emitLeft(g, product, range), emitWeights(g, product, range)], { transB: 1 }),
   )
-  return emitRounded(g, sums.reduce(g.add), product.dtype)
+  return emitRounded(g, shaped(g, sums.reduce(g.add), product, dims), product.dtype)
 }
 
-function emitColumns(g: Emitter, product: Product): string {
-  const sums = blocksOf(product.k, PRODUCT_BLOCK).map((range) =>
+function emitColumns(g: Emitter, product: Product, dims: readonly number[]): string {
+  const { rows, k, columns, dtype } = product
+  const sums = blocksOf(k, PRODUCT_BLOCK).map((range) =>
     g.node('Gemm', [emitWeights(g, product, range), emitLeft(g, product, range)], { transB: 1 }),
   )
-  const result = emitRounded(g, sums.reduce(g.add), product.dtype)
-  return product.rows === 1 ? g.reshape(result, [1, product.columns]) : g.transpose(result, [1, 0])
+  const total = sums.reduce(g.add)
+  if (rows === 1) return emitRounded(g, g.reshape(total, dims), dtype)
+  const turned = g.reshape(total, [columns, ...dims.slice(0, -1)])
+  return g.transpose(emitRounded(g, turned, dtype), [...dims.slice(0, -1).map((_, i) => i + 1), 0])
 }
 
 // ---------------------------------------------------------------- digits
@@ -223,7 +231,7 @@ function emitDigitBlock(g: Emitter, product: Product, range: Range): string {
   return g.mul(sum, left.unit)
 }
 
-function emitDigits(g: Emitter, product: Product): string {
+function emitDigits(g: Emitter, product: Product, dims: readonly number[]): string {
   const sums = blocksOf(product.k, PRODUCT_BLOCK).map((range) => emitDigitBlock(g, product, range))
-  return emitRounded(g, sums.reduce(g.add), product.dtype)
+  return emitRounded(g, shaped(g, sums.reduce(g.add), product, dims), product.dtype)
 }

@@ -9,8 +9,8 @@ import type { Emitter } from '../emitter.js'
 import type { ExactOp } from '../op.js'
 import type { Attributes } from '../program.js'
 import { broadcastDims, broadcastMap } from './broadcast.js'
+import { emitConv, places, type ConvShape } from './convolution.js'
 import {
-  PRODUCT_BITS,
   PRODUCT_BLOCK,
   SUM_BITS,
   SUM_BLOCK,
@@ -32,14 +32,6 @@ const FLOATS: readonly DType[] = ['float32', 'float64']
 /** Rounds binary64 totals to the output's type, zeros positive: one that underflows is +0 too. */
 function rounded(totals: Float64Array, dtype: DType): Float32Array | Float64Array {
   return dtype === 'float32' ? Float32Array.from(totals, (t) => Math.fround(t) + 0) : totals.map((t) => t + 0)
-}
-
-/** Emits a block's operand on its product grid, as binary64. */
-function emitProductGrid(g: Emitter, x: string, { dtype, axes }: { dtype: Float; axes: readonly number[] }): string {
-  const magnitude = emitMagnitude(g, x, { dtype, axes })
-  const m = dtype === 'float64' ? emitDomain64(g, magnitude) : magnitude
-  const grid = emitGrid(g, x, m, { dtype, bits: PRODUCT_BITS })
-  return dtype === 'float32' ? g.cast(grid, 'float64') : grid
 }
 
 function sameFloat(name: string, inputs: readonly TensorType[]): DType {
@@ -125,23 +117,6 @@ const zeros = (g: Emitter, { dtype, dims }: TensorType) => g.expand(g.scalar(dty
 
 // ---------------------------------------------------------------- Conv
 
-interface ConvShape {
-  readonly batch: number
-  readonly groups: number
-  /** Channels of the input and of the output in one group. */
-  readonly channels: number
-  readonly outChannels: number
-  readonly spatial: readonly number[]
-  readonly kernel: readonly number[]
-  readonly out: readonly number[]
-  readonly strides: readonly number[]
-  readonly dilations: readonly number[]
-  readonly begin: readonly number[]
-  readonly end: readonly number[]
-  /** Channels of one block. */
-  readonly block: number
-}
-
 function convShape([x, w]: readonly TensorType[], attributes: Attributes): ConvShape {
   const rank = x.dims.length - 2
   const [strides, dilations, pads] = [
@@ -183,14 +158,6 @@ function convShape([x, w]: readonly TensorType[], attributes: Attributes): ConvS
     end,
     block,
   }
-}
-
-/** Coordinates of every place of a shape, in row-major order. */
-function places(dims: readonly number[]): number[][] {
-  return dims.reduce<number[][]>(
-    (all, dim) => all.flatMap((at) => Array.from({ length: dim }, (_, i) => [...at, i])),
-    [[]],
-  )
 }
 
 /** For every tap and output place: the place in the input, or -1 in the padding. */
@@ -250,49 +217,6 @@ function evaluateConv([x, w]: readonly Tensor[], attributes: Attributes, output:
   return rounded(t, output.dtype)
 }
 
-/** Emits the patches of one channel block: [batch, groups, channels * taps, places], channels first as in the weights. */
-function emitPatches(g: Emitter, x: string, s: ConvShape, channels: number): string {
-  const padded = [...s.begin, ...s.end].every((p) => p === 0)
-    ? x
-    : g.node('Pad', [x, g.ints([0, 0, 0, ...s.begin, 0, 0, 0, ...s.end]), g.scalar('float64', 0)])
-  const axes = g.ints(s.spatial.map((_, i) => 3 + i))
-  const shape = [s.batch, s.groups, channels, 1, sizeOf(s.out)]
-  const taps = places(s.kernel).map((tap) => {
-    const start = tap.map((t, i) => t * s.dilations[i])
-    const end = start.map((from, i) => from + (s.out[i] - 1) * s.strides[i] + 1)
-    return g.reshape(g.node('Slice', [padded, g.ints(start), g.ints(end), axes, g.ints(s.strides)]), shape)
-  })
-  return g.reshape(g.concat(taps, 3), [s.batch, s.groups, channels * taps.length, sizeOf(s.out)])
-}
-
-/** Emits one channel block of a convolution as matrix products over its patches. */
-function emitConvBlock(
-  g: Emitter,
-  {
-    x,
-    w,
-    s,
-    dtype,
-    range: [from, to],
-  }: { x: string; w: string; s: ConvShape; dtype: Float; range: readonly [number, number] },
-): string[] {
-  const [channels, taps] = [to - from, sizeOf(s.kernel)]
-  const whole = channels === s.channels
-  const xs = g.reshape(x, [s.batch, s.groups, s.channels, ...s.spatial])
-  const ws = g.reshape(w, [1, s.groups, s.outChannels, s.channels * taps])
-  const spatialAxes = s.spatial.map((_, i) => 3 + i)
-  const gx = g.share(`conv grid ${x} ${s.groups} ${from} ${to}`, () =>
-    emitProductGrid(g, whole ? xs : g.slice(xs, 2, from, to), { dtype, axes: [2, ...spatialAxes] }),
-  )
-  const gw = g.share(`conv weight ${w} ${s.groups} ${from} ${to}`, () =>
-    emitProductGrid(g, whole ? ws : g.slice(ws, 3, from * taps, to * taps), { dtype, axes: [3] }),
-  )
-  const patches = emitPatches(g, gx, s, channels)
-  const pieces = blocksOf(channels * taps, PRODUCT_BLOCK)
-  if (pieces.length === 1) return [g.node('MatMul', [gw, patches])]
-  return pieces.map(([a, b]) => g.node('MatMul', [g.slice(gw, 3, a, b), g.slice(patches, 2, a, b)]))
-}
-
 const CONV: ExactOp = {
   name: 'Conv',
   number: 81,
@@ -312,10 +236,8 @@ const CONV: ExactOp = {
   evaluate: evaluateConv,
   lower(g, [x, w], { inputs, output, attributes }) {
     if (sizeOf(output.dims) === 0 || sizeOf(inputs[1].dims) === 0) return zeros(g, output)
-    const s = convShape(inputs, attributes)
     const dtype = output.dtype as Float
-    const sums = blocksOf(s.channels, s.block).flatMap((range) => emitConvBlock(g, { x, w, s, dtype, range }))
-    return g.reshape(emitRounded(g, sums.reduce(g.add), dtype), output.dims)
+    return emitRounded(g, emitConv(g, { x, w, s: convShape(inputs, attributes), dtype }), dtype)
   },
   referee: 'product',
   source: 'ONNX Conv; docs/numerics.md, products',
