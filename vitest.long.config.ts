@@ -1,12 +1,13 @@
-import { defineConfig, mergeConfig } from 'vitest/config'
-import short from './vitest.config.js'
-
-const { test, ...rest } = short
+import { defineConfig } from 'vitest/config'
+import short, { reporters } from './vitest.config.js'
 
 /** The long suites: `npm run test:long`. */
-export default mergeConfig(
-  defineConfig(rest),
-  defineConfig({
-    test: { ...test, include: ['test/long/**/*.test.ts'], exclude: [], testTimeout: 600_000, hookTimeout: 600_000 },
-  }),
-)
+export default defineConfig({
+  resolve: short.resolve,
+  test: {
+    include: ['test/long/**/*.test.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    reporters: reporters('long'),
+  },
+})

@@ -1,0 +1,163 @@
+/**
+ * The package as others get it: packed, installed into an empty project, imported, type-checked and run. Needs the npm registry.
+ */
+import { execFile } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { entries } from '../../scripts/api.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'countersign-package-'))
+const bin = (name: string) => join(root, 'node_modules', '.bin', name)
+
+/** Runs a command; its output, or an error that shows it. */
+async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(command, args, { cwd, maxBuffer: 1 << 26 })
+    return stdout
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${command} ${args.join(' ')}\n${stdout}\n${stderr}`, { cause: error })
+  }
+}
+
+/** What of the checkout a package is made of: a copy, so that building it changes nothing that other tests read. */
+const SOURCES = [
+  'package.json',
+  'package-lock.json',
+  '.npmrc',
+  'README.md',
+  'LICENSE',
+  'src',
+  'tsconfig.json',
+  'tsconfig.build.json',
+]
+
+async function pack(): Promise<string> {
+  const copy = join(folder, 'source')
+  for (const name of SOURCES) cpSync(join(root, name), join(copy, name), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  await run('npm', ['pack', '--pack-destination', folder], copy)
+  return join(
+    folder,
+    readdirSync(folder).find((name) => name.endsWith('.tgz'))!,
+  )
+}
+
+/** The first piece of code of the README. */
+const SNIPPET = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))![1]
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'es2023',
+    lib: ['es2023', 'dom'],
+    module: 'nodenext',
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    types: [],
+  },
+  files: ['snippet.ts', 'entries.ts'],
+}
+
+/** An empty project with the package in it. */
+async function install(name: string, tarball: string, flags: readonly string[] = []): Promise<string> {
+  const project = join(folder, name)
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }))
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...flags, tarball], project)
+  cpSync(join(root, 'fixtures'), join(project, 'fixtures'), { recursive: true })
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG))
+  writeFileSync(join(project, 'snippet.ts'), SNIPPET)
+  const imports = [...entries().keys()].map((entry, i) => `import * as e${i} from '${entry}'`)
+  const uses = imports.map((_, i) => `console.log(Object.keys(e${i}).length > 0)`)
+  writeFileSync(join(project, 'entries.ts'), [...imports, ...uses, ''].join('\n'))
+  return project
+}
+
+let tarball = ''
+beforeAll(async () => {
+  tarball = await pack()
+}, 300_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the package', () => {
+  test('passes publint', async () => {
+    await run(bin('publint'), ['run', tarball, '--strict'], root)
+  })
+
+  test('passes attw', async () => {
+    await run(bin('attw'), [tarball, '--profile', 'esm-only'], root)
+  })
+
+  test('holds what it needs and nothing of the workshop', async () => {
+    const listing = (await run('tar', ['-tzf', tarball], folder)).trim().split('\n')
+    const tops = new Set(listing.map((path) => path.split('/')[1]))
+    expect([...tops].sort()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json'])
+    expect(listing.filter((path) => /\.test\.|\.map$/.test(path))).toEqual([])
+  })
+})
+
+describe.each([
+  ['with-everything', []],
+  ['without-optional', ['--omit=optional']],
+] as const)('installed %s', (name, flags) => {
+  let project = ''
+  beforeAll(async () => {
+    project = await install(name, tarball, flags)
+  }, 600_000)
+
+  test('the snippet of the README and all entry points type-check, with libraries', async () => {
+    await run(bin('tsc'), ['-p', project], project)
+  })
+
+  test('the snippet of the README runs and says valid', async () => {
+    await run(bin('esbuild'), ['snippet.ts', '--outfile=snippet.js', '--format=esm'], project)
+    expect(await run(process.execPath, ['snippet.js'], project)).toBe('valid\n')
+    expect(existsSync(join(project, 'my-receipt', 'receipt.json'))).toBe(true)
+  })
+
+  test('every entry point can be imported', async () => {
+    await run(bin('esbuild'), ['entries.ts', '--outfile=entries.js', '--format=esm'], project)
+    expect(await run(process.execPath, ['entries.js'], project)).toBe('true\n'.repeat(entries().size))
+  })
+
+  test('the command line checks the receipt that the snippet wrote', async () => {
+    const command = join(project, 'node_modules', '.bin', 'countersign')
+    const { outcome } = JSON.parse(await run(command, ['verify', 'my-receipt', '--json'], project)) as {
+      outcome: string
+    }
+    expect(outcome).toBe('valid')
+  })
+})
+
+test('without onnxruntime-node the native runtime is named as missing, and what to use instead', async () => {
+  const project = join(folder, 'without-optional')
+  expect(existsSync(join(project, 'node_modules', 'onnxruntime-node'))).toBe(false)
+  const script = `import { ortNode } from 'countersign/runtime/ort-node'
+    const { Fault } = await import('countersign')
+    await ortNode().describe().catch((error) => console.log(Fault.is(error, 'runtime/unavailable'), error.message))`
+  expect(await run(process.execPath, ['--input-type=module', '-e', script], project)).toMatch(/^true .*ort-web/)
+})
+
+test('installed from the registry the root export and ort-web bundle for browsers', async () => {
+  const project = join(folder, 'without-optional')
+  writeFileSync(join(project, 'page.js'), `export * from 'countersign'; export * from 'countersign/runtime/ort-web'`)
+  const flags = ['--bundle', '--platform=browser', '--format=esm', '--outfile=page.bundle.js', '--log-level=warning']
+  await run(bin('esbuild'), ['page.js', ...flags], project)
+  expect(readFileSync(join(project, 'page.bundle.js'), 'utf8')).not.toMatch(/from\s*["']node:/)
+})
