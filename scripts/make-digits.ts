@@ -11,9 +11,9 @@ import { SHAPES, classify, fit, type Network } from './digits/fit.js'
 
 /** What is drawn and how the network is fitted. */
 export const RECIPE = {
-  training: { seed: 'countersign digits, training', count: 1500 },
+  training: { seed: 'countersign digits, training', count: 800 },
   test: { seed: 'countersign digits, test', count: 200 },
-  fit: { seed: 'countersign digits, fit', epochs: 12, batch: 10, rate: 0.1 },
+  fit: { seed: 'countersign digits, fit', epochs: 8, batch: 10, rate: 0.1 },
   /** Of the test drawings these many are kept in the repository. */
   kept: 50,
 } as const
