@@ -125,6 +125,7 @@ type Mode = (typeof MODES)[number]
 
 /** A node of a tree; leaves lead to themselves. */
 interface TreeNode {
+  readonly leaf: boolean
   readonly feature: number
   readonly mode: Mode
   readonly split: number
@@ -145,6 +146,7 @@ interface Ensemble {
 }
 
 const leafAt = (at: number): TreeNode => ({
+  leaf: true,
   feature: 0,
   mode: 'LEQ',
   split: 0,
@@ -161,7 +163,7 @@ const DEPTH_LIMIT = 4096
 function depthOf({ nodes, roots }: Ensemble): number {
   let level = new Set(roots)
   for (let depth = 0; ; depth++) {
-    const inner = [...level].filter((at) => nodes[at].yes !== at)
+    const inner = [...level].filter((at) => !nodes[at].leaf)
     if (inner.length === 0) return depth
     demand(depth < DEPTH_LIMIT, 'onnx/bad-node', () => `a tree deeper than ${DEPTH_LIMIT}, or a circle`)
     level = new Set(inner.flatMap((at) => [nodes[at].yes, nodes[at].no]))
@@ -201,7 +203,7 @@ function descend(b: Builder, x: Ref, ensemble: Ensemble): Ref {
   const { nodes, roots } = ensemble
   const tables = nodeTables(b, x.dtype, ensemble)
   const look = (ref: Ref, at: Ref) => b.gather(ref, at, 0)
-  const modes = MODES.filter((mode) => nodes.some((node, at) => node.mode === mode && node.yes !== at))
+  const modes = MODES.filter((mode) => nodes.some((node) => node.mode === mode && !node.leaf))
   const holds = (mode: Mode, value: Ref, at: Ref): Ref => {
     if (mode !== 'MEMBER') return COMPARE[mode](b, value, look(tables.split, at))
     const hits = b.cast(b.equal(b.reshape(value, [...value.dims, 1]), look(tables.members, at)), 'int32')
@@ -280,6 +282,7 @@ function treeEnsemble(b: Builder, node: NodeView): Ref[] {
   const inner = modes.map((mode, i): TreeNode => {
     demand(MODES[mode] !== undefined, 'onnx/bad-node', () => `node mode ${mode}`)
     return {
+      leaf: false,
       feature: features[i],
       mode: MODES[mode],
       split: MODES[mode] === 'MEMBER' ? 0 : splits[i],
@@ -325,6 +328,7 @@ function treeRegressor(b: Builder, node: NodeView): Ref[] {
     const name = MODES.find((known) => mode === `BRANCH_${known}`)
     if (name === undefined || name === 'MEMBER') refuse(`node mode ${mode}`)
     return {
+      leaf: false,
       feature: features[i],
       mode: name!,
       split: splits[i],
