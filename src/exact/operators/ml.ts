@@ -159,15 +159,26 @@ const leafAt = (at: number): TreeNode => ({
 /** Deepest tree, in comparisons from root to leaf. */
 const DEPTH_LIMIT = 4096
 
-/** Comparisons on the longest way from a root to a leaf. @throws Fault `onnx/bad-node` where nodes form a circle. */
+/** Comparisons on the longest way from a root to a leaf, each node visited once. @throws Fault `onnx/bad-node` where nodes form a circle. */
 function depthOf({ nodes, roots }: Ensemble): number {
-  let level = new Set(roots)
-  for (let depth = 0; ; depth++) {
-    const inner = [...level].filter((at) => !nodes[at].leaf)
-    if (inner.length === 0) return depth
-    demand(depth < DEPTH_LIMIT, 'onnx/bad-node', () => `a tree deeper than ${DEPTH_LIMIT}, or a circle`)
-    level = new Set(inner.flatMap((at) => [nodes[at].yes, nodes[at].no]))
+  const [UNSEEN, OPEN] = [-2, -1]
+  const depths = new Int32Array(nodes.length).fill(UNSEEN)
+  const pending = [...roots]
+  while (pending.length > 0) {
+    const at = pending.at(-1)!
+    const children = nodes[at].leaf ? [] : [nodes[at].yes, nodes[at].no]
+    if (depths[at] === UNSEEN) {
+      depths[at] = OPEN
+      demand(!children.some((child) => depths[child] === OPEN), 'onnx/bad-node', () => 'tree nodes in a circle')
+      pending.push(...children.filter((child) => depths[child] === UNSEEN))
+    } else {
+      if (depths[at] === OPEN) depths[at] = 1 + Math.max(-1, ...children.map((child) => depths[child]))
+      pending.pop()
+    }
   }
+  const depth = Math.max(...roots.map((root) => depths[root]))
+  if (depth > DEPTH_LIMIT) refuse(`a tree deeper than ${DEPTH_LIMIT}`)
+  return depth
 }
 
 /** What every node knows, looked up by position. */
