@@ -36,12 +36,25 @@ const SIZE_LIMIT = 2 ** 31
 /** Most nodes of a program: a bound on unrolling. */
 const NODE_LIMIT = 1_000_000
 
+/** Elementary steps that all folding together may take: some seconds. */
+const WORK_LIMIT = 2 ** 30
+/** Every op asked for costs at least this, so that unrolling without end is stopped too. */
+const OP_COST = 1000
+
+/** Steps that an evaluation takes, from above: products multiply, everything else reads and writes. */
+function foldCost({ referee }: ExactOp, inputs: readonly Tensor[], output: TensorType): number {
+  const read = inputs.reduce((sum, { data }) => sum + data.length, 0)
+  const written = sizeOf(output.dims)
+  return OP_COST + read + (referee === 'product' ? written * sizeOf(inputs[1].dims.slice(0, -1)) : written)
+}
+
 type Draft = { readonly value: Value; readonly name?: string }
 
 /** Collects the values of one program. */
 export class Builder {
   readonly #drafts: Draft[] = []
   readonly #constants = new Map<string, Ref>()
+  #work = 0
 
   #push(value: Value, extra: { name?: string; known?: Tensor; initial?: Tensor } = {}): Ref {
     demand(sizeOf(value.dims) <= SIZE_LIMIT, 'exact/too-large', () => `a value of ${sizeOf(value.dims)} elements`)
@@ -132,8 +145,15 @@ export class Builder {
     const known = inputs.filter((input) => input !== undefined).map((input) => input.value)
     if (sizeOf(type.dims) > FOLD_LIMIT || known.some((value) => value === undefined)) return undefined
     const values = known as Tensor[]
+    this.#spend(foldCost(row, values, type))
     if (row.faults?.find(values, attributes) !== undefined) return undefined
     return this.constant({ ...type, data: row.evaluate(values, attributes, type) })
+  }
+
+  /** A bound on what a hostile file can make the compiler compute. */
+  #spend(cost: number): void {
+    this.#work += cost
+    demand(this.#work <= WORK_LIMIT, 'exact/too-large', () => 'constants that take too long to compute')
   }
 
   /** The program of these outputs: what they do not need is left out. */

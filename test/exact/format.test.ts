@@ -73,3 +73,23 @@ describe('program bytes', () => {
     expect(new Set(roots).size).toBe(roots.length)
   })
 })
+
+describe('compiling', () => {
+  test('constants that would take too long to compute are refused, not computed', () => {
+    const b = new Builder()
+    const wide = b.constant(tensor('float32', [64, 4096], new Float32Array(64 * 4096).fill(0.5)))
+    const tall = b.constant(tensor('float32', [4096, 64], new Float32Array(64 * 4096).fill(0.25)))
+    const many = () => {
+      let x = wide
+      for (let i = 0; i < 10_000; i++)
+        x = b.constant(
+          tensor(
+            'float32',
+            [64, 4096],
+            new Float32Array(64 * 4096).fill(i + Number(b.matmul(x, tall).value!.data[0] > 0)),
+          ),
+        )
+    }
+    expect(many).toThrow(expect.objectContaining({ code: 'exact/too-large' }))
+  }, 60_000)
+})
