@@ -71,6 +71,8 @@ type Scope = {
 }
 
 const MAX_DEPTH = 32
+/** Function calls and runs of subgraphs: what is unrolled is bounded even where it makes no node. */
+const MAX_RUNS = 1 << 18
 
 class Compilation {
   readonly b = new Builder()
@@ -83,6 +85,7 @@ class Compilation {
   /** For each computed value the given ones that it depends on are found by walking these operands. */
   readonly #operands = new Map<number, readonly Ref[]>()
   #depth = 0
+  #runs = 0
 
   constructor(model: Model, options: CompileOptions, bound: Map<string, Tensor>) {
     this.#model = model
@@ -199,6 +202,8 @@ class Compilation {
 
   #nested<T>(body: () => T): T {
     demand(++this.#depth <= MAX_DEPTH, 'onnx/too-deep', () => `functions or subgraphs nested deeper than ${MAX_DEPTH}`)
+    demand(++this.#runs <= MAX_RUNS, 'exact/too-large', () => `more than ${MAX_RUNS} calls and iterations`)
+    throwIfAborted(this.#options.signal)
     const result = body()
     this.#depth--
     return result

@@ -102,18 +102,19 @@ interface Cell {
   step(direction: Direction, x: Ref, state: State): State
 }
 
-/** Columns of one gate. */
-function gateOf({ b, hidden }: Direction, x: Ref, gate: number): Ref {
-  return b.slice(x, x.dims.length - 1, { start: gate * hidden, end: (gate + 1) * hidden })
+/** Columns of some gates. */
+function gatesOf({ b, hidden }: Direction, x: Ref, [from, to]: readonly [number, number]): Ref {
+  return b.slice(x, x.dims.length - 1, { start: from * hidden, end: to * hidden })
 }
+
+const gateOf = (direction: Direction, x: Ref, gate: number) => gatesOf(direction, x, [gate, gate + 1])
 
 const plusBias = ({ b }: Direction, x: Ref, bias: Ref | undefined) => (bias === undefined ? x : b.add(x, bias))
 
 /** H R + Rb, for some gates of the recurrence weights. */
-function recurrence(direction: Direction, h: Ref, [from, to]: readonly [number, number]): Ref {
-  const { b, r, rb, hidden } = direction
-  const cut = (x: Ref) => b.slice(x, x.dims.length - 1, { start: from * hidden, end: to * hidden })
-  return plusBias(direction, b.matmul(h, cut(r)), rb && cut(rb))
+function recurrence(direction: Direction, h: Ref, gates: readonly [number, number]): Ref {
+  const { b, r, rb } = direction
+  return plusBias(direction, b.matmul(h, gatesOf(direction, r, gates)), rb && gatesOf(direction, rb, gates))
 }
 
 const RNN_CELL: Cell = {
@@ -136,9 +137,8 @@ const GRU_CELL: Cell = {
       node,
       activations: [f, g],
     } = direction
-    const zr = recurrence(direction, h, [0, 2])
-    const gate = (k: number) => f(b.add(gateOf(direction, x, k), gateOf(direction, zr, k)))
-    const [z, r] = [gate(0), gate(1)]
+    const both = f(b.add(gatesOf(direction, x, [0, 2]), recurrence(direction, h, [0, 2])))
+    const [z, r] = [gateOf(direction, both, 0), gateOf(direction, both, 1)]
     const inner =
       node.int('linear_before_reset', 0) === 0
         ? recurrence(direction, b.mul(r, h), [2, 3])
@@ -146,6 +146,23 @@ const GRU_CELL: Cell = {
     const candidate = g(b.add(gateOf(direction, x, 2), inner))
     return [b.add(b.mul(b.sub(number(b, z, 1), z), candidate), b.mul(z, h))]
   },
+}
+
+/** Activations of the gates i, o, f before the new cell state is known: all three at once, or i and f through peepholes. */
+function lstmGates(direction: Direction, sums: Ref, c: Ref): { input: Ref; forget: Ref; output: (cell: Ref) => Ref } {
+  const {
+    b,
+    p,
+    activations: [f],
+  } = direction
+  if (p === undefined) {
+    const all = f(gatesOf(direction, sums, [0, 3]))
+    const [input, output, forget] = [0, 1, 2].map((gate) => gateOf(direction, all, gate))
+    return { input, forget, output: () => output }
+  }
+  const peep = (gate: number, cell: Ref) =>
+    f(b.add(gateOf(direction, sums, gate), b.mul(gateOf(direction, p, gate), cell)))
+  return { input: peep(0, c), forget: peep(2, c), output: (cell) => peep(1, cell) }
 }
 
 /** Gates i, o, f, c; peepholes i, o, f. */
@@ -157,18 +174,13 @@ const LSTM_CELL: Cell = {
     const {
       b,
       node,
-      p,
-      activations: [f, g, last],
+      activations: [, g, last],
     } = direction
     const sums = b.add(x, recurrence(direction, h, [0, 4]))
-    const peep = (gate: number, cell: Ref) => {
-      const sum = gateOf(direction, sums, gate)
-      return p === undefined ? sum : b.add(sum, b.mul(gateOf(direction, p, gate), cell))
-    }
-    const input = f(peep(0, c))
-    const forget = node.int('input_forget', 0) === 1 ? b.sub(number(b, input, 1), input) : f(peep(2, c))
-    const cell = b.add(b.mul(forget, c), b.mul(input, g(gateOf(direction, sums, 3))))
-    return [b.mul(f(peep(1, cell)), last(cell)), cell]
+    const { input, forget, output } = lstmGates(direction, sums, c)
+    const kept = node.int('input_forget', 0) === 1 ? b.sub(number(b, input, 1), input) : forget
+    const cell = b.add(b.mul(kept, c), b.mul(input, g(gateOf(direction, sums, 3))))
+    return [b.mul(output(cell), last(cell)), cell]
   },
 }
 
