@@ -49,11 +49,15 @@ export const FAULTS = {
   'exact/bad-program': { exit: 1, summary: 'program bytes that break a rule of the format' },
   'exact/missing-input': { exit: 2, summary: 'an input that the program needs was not given' },
   'exact/wrong-input': { exit: 2, summary: 'an input of another dtype or shape than the program was compiled for' },
+  // autodiff
+  'autodiff/no-gradient': { exit: 2, summary: 'an op without a gradient rule stands between the loss and a parameter' },
+  'autodiff/not-scalar': { exit: 2, summary: 'what is differentiated is not one floating-point number' },
+  'autodiff/nothing-to-train': { exit: 2, summary: 'the loss depends on no parameter that may be trained' },
+  'autodiff/bad-option': { exit: 2, summary: 'a training option out of its range, or a name that the model does not have' },
   // runtime
   'runtime/unavailable': { exit: 4, summary: 'this runtime is not installed or cannot start here' },
   'runtime/refused': { exit: 1, summary: 'the run is refused: it met a fault point of its program' },
   'runtime/failed': { exit: 4, summary: 'the runtime failed while running the program' },
-  'runtime/nonconforming': { exit: 4, summary: 'this platform does not give the bits that the definition demands' },
   // trace
   'trace/bad-state': { exit: 1, summary: 'the state does not belong to the program' },
   'trace/not-recorded': { exit: 2, summary: 'the value was not recorded in this trace' },
@@ -102,8 +106,7 @@ export const FAULTS = {
   'attest/no-agreement': { exit: 1, summary: 'agreement is no longer possible' },
   'attest/pending': { exit: 3, summary: 'not enough receipts yet' },
   'attest/timed-out': { exit: 3, summary: 'the deadline passed without agreement' },
-  // audit, dispute
-  'audit/mismatch': { exit: 1, summary: 'replaying the step gives another result than the one claimed' },
+  // dispute
   'dispute/different-jobs': { exit: 2, summary: 'the two runs answer different jobs' },
   // cli
   'cli/usage': { exit: 2, summary: 'the command cannot be understood' },

@@ -3,6 +3,8 @@
  * @module
  */
 import { fork, type ChildProcess } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
 import { Fault, throwIfAborted, type FaultCode } from '../core/faults.js'
 import type { Tensor } from '../core/tensor.js'
 import { encode } from '../exact/format.js'
@@ -33,7 +35,7 @@ class Child {
   #dead: string | undefined
 
   constructor(runtime: string) {
-    const execArgv = source ? ['--import', 'tsx'] : []
+    const execArgv = source ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []
     this.#process = fork(CHILD, [runtime], { serialization: 'advanced', execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
     this.#process.once('exit', (code, signal) => (this.#dead = signal ?? `exit code ${code}`))
     this.#process.once('error', (error) => (this.#dead = error.message))
