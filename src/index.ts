@@ -9,13 +9,28 @@
 export { check, type Checked } from './core/check.js'
 export { FAULTS, Fault, type FaultCode, type FaultDetail } from './core/faults.js'
 export * as Bytes from './core/bytes.js'
+export type { Json } from './core/json.js'
 export * as Tensor from './core/tensors.js'
 export * as Merkle from './merkle/index.js'
 export * as Model from './onnx/index.js'
 export * as Program from './exact/index.js'
 export * as Runtime from './runtime/index.js'
 export * as Trace from './trace/index.js'
-export { Claim, Equivocation, Job, Metadata, Policy, Receipt, Refusal, Seal, Signature, Signer, TypedData, Verdict } from './receipt/index.js'
+export {
+  Claim,
+  Equivocation,
+  Job,
+  Metadata,
+  Policy,
+  Receipt,
+  Refusal,
+  Seal,
+  Signature,
+  Signer,
+  TypedData,
+  Verdict,
+} from './receipt/index.js'
+export type { Address, Field, FieldsOf, Input, InputOf } from './receipt/fields.js'
 export * as Bundle from './receipt/bundle.js'
 export * as Provider from './receipt/provide.js'
 export * as Audit from './audit/replay.js'

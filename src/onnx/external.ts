@@ -7,7 +7,7 @@ import { demand } from '../core/faults.js'
 import { quoted } from './names.js'
 
 /**
- * Gives `length` bytes from `offset` of the file at `location`, a path that {@link safeLocation} has passed, relative to
+ * Gives `length` bytes from `offset` of the file at `location`, a path that `safeLocation` has passed, relative to
  * the model's folder. Must check the file's size before it allocates, and must not follow links.
  */
 export type ExternalData = (location: string, offset: number, length: number) => Uint8Array
