@@ -37,7 +37,7 @@ export type FieldsOf<T> = { readonly [K in keyof T]-?: Field<T[K]> }
 
 /** What `from` accepts for T: 64-bit integers as numbers too, addresses in any case. */
 export type Input<T> = { readonly [K in keyof T]: InputOf<T[K]> }
-type InputOf<V> = V extends bigint
+export type InputOf<V> = V extends bigint
   ? bigint | number
   : V extends Address
     ? string
