@@ -64,6 +64,18 @@ describe('products with fixed weights give one result however they are lowered',
       for (const spread of [0, 6, 40]) await product(matmul, wild([m, k], 7, spread), wild([k, n], 9, spread))
     })
 
+  test('sums at the very limit of binary64, whose parts alone are beyond it', async () => {
+    const unit = 2 ** -22
+    const [k, n] = [512, 512]
+    const row = new Float32Array(k).fill(1)
+    row[5] = 1 - unit
+    for (const low of [1, 55, 56, 200, 255, 257]) {
+      const weights = tensor('float32', [k, n], new Float32Array(k * n).fill(-(1 - low * unit)))
+      for (let column = 0; column < n; column++) weights.data[column] = -1
+      await product(matmul, tensor('float32', [1, k], row), weights)
+    }
+  })
+
   test('numbers of the smallest and largest magnitudes', async () => {
     for (const [m, k, n] of SHAPES)
       for (const scale of [2 ** -149, 2 ** -140, 2 ** -127, 2 ** -126, 2 ** 100]) {

@@ -227,8 +227,9 @@ function emitDigitBlock(g: Emitter, product: Product, range: Range): string {
     [rows, WEIGHT_DIGITS * columns],
   )
   const scaled = g.mul(g.sub(joined, weights.excess), weights.scales)
-  const sum = g.reduce('ReduceSum', g.reshape(scaled, [rows, WEIGHT_DIGITS, columns]), [1], 0)
-  return g.mul(sum, left.unit)
+  // Low digits first: the highest and the lowest alone may pass 2^53 units, from where on a sum is no longer exact.
+  const digit = (i: number) => g.slice(scaled, 1, i * columns, (i + 1) * columns)
+  return g.mul(g.add(g.add(digit(0), digit(1)), digit(2)), left.unit)
 }
 
 function emitDigits(g: Emitter, product: Product, dims: readonly number[]): string {
