@@ -9,6 +9,7 @@ import { encode } from '../onnx/encode.js'
 import { protoOf, type Attribute, type Graph, type Model, type Node, type ValueInfo } from '../onnx/graph.js'
 import { Emitter, carrierOf, type EmittedAttribute, type EmittedNode } from './emitter.js'
 import { opOf } from './ops/index.js'
+import { emitMayHoldNaN } from './ops/nan.js'
 import { ABSENT, type NodeValue, type Program } from './program.js'
 
 /** IR and opset versions of lowered models: the newest that ONNX Runtime 1.30 takes (BitCast is of opset 26). */
@@ -33,26 +34,29 @@ export interface Lowered {
   readonly feeds: ReadonlyMap<number, string>
   /** Name of each recorded value, by number. A value that is itself fed, fixed or constant is not among them. */
   readonly fetches: ReadonlyMap<number, string>
-  /** The nodes with fault points in program order; their suspicions are the elements of the output of this name. */
-  readonly faults: { readonly name: string; readonly nodes: readonly number[] } | undefined
+  /** Suspicions, the elements of the output of this name: nodes with fault points in program order, then results that may hold a NaN. */
+  readonly faults:
+    { readonly name: string; readonly nodes: readonly number[]; readonly results: readonly number[] } | undefined
 }
 
 /** What to lower a program for. */
 export interface LowerOptions {
   /** Numbers of the values that a run must return. */
   readonly record: readonly number[]
+  /** Numbers of the values among them that may hold no NaN. Default: none. */
+  readonly numbers?: readonly number[]
 }
 
 const valueName = (number: number) => `v${number}`
 
 /** The lowering of a program. Parameters that no step changes are fixed. */
-export function lower(program: Program, { record }: LowerOptions): Lowered {
+export function lower(program: Program, { record, numbers = [] }: LowerOptions): Lowered {
   const g = new Emitter()
   const carried = new Set(program.carries.map((carry) => carry.parameter))
   const names = new Map<number, string>()
   const fixed: number[] = []
   const feeds = new Map<number, string>()
-  const suspicions: { node: number; name: string }[] = []
+  const suspicions: Suspicion[] = []
   program.values.forEach((value, number) => {
     if (value.kind === 'node') {
       const inputs = value.inputs.map((input) => (input === ABSENT ? '' : names.get(input)!))
@@ -63,7 +67,7 @@ export function lower(program: Program, { record }: LowerOptions): Lowered {
       }
       const row = opOf(value.op)
       const suspicion = row.faults?.suspect(g, inputs, node) ?? ''
-      if (suspicion !== '') suspicions.push({ node: number, name: suspicion })
+      if (suspicion !== '') suspicions.push({ kind: 'nodes', number, name: suspicion })
       names.set(number, row.lower(g, inputs, node))
       return
     }
@@ -74,16 +78,29 @@ export function lower(program: Program, { record }: LowerOptions): Lowered {
       g.fix(valueName(number))
     } else feeds.set(number, valueName(number))
   })
+  for (const number of new Set(numbers)) {
+    const value = program.values[number]
+    const name = value.kind === 'node' ? emitMayHoldNaN(g, names.get(number)!, value) : ''
+    if (name !== '') suspicions.push({ kind: 'results', number, name })
+  }
   const faults = emitFaults(g, suspicions)
   const fetches = new Map(record.filter((n) => program.values[n].kind === 'node').map((n) => [n, names.get(n)!]))
   return assemble({ g, program, fixed, feeds, fetches, faults })
 }
 
-/** One int32 vector: a one for every node whose fault point may have been met. */
-function emitFaults(g: Emitter, suspicions: readonly { node: number; name: string }[]): Lowered['faults'] {
+interface Suspicion {
+  readonly kind: 'nodes' | 'results'
+  readonly number: number
+  /** A bool scalar. */
+  readonly name: string
+}
+
+/** One int32 vector: a one for every fault that may have been met. */
+function emitFaults(g: Emitter, suspicions: readonly Suspicion[]): Lowered['faults'] {
   if (suspicions.length === 0) return undefined
   const flags = suspicions.map(({ name }) => g.reshape(g.cast(name, 'int32'), [1]))
-  return { name: g.concat(flags, 0), nodes: suspicions.map(({ node }) => node) }
+  const of = (wanted: Suspicion['kind']) => suspicions.filter(({ kind }) => kind === wanted).map(({ number }) => number)
+  return { name: g.concat(flags, 0), nodes: of('nodes'), results: of('results') }
 }
 
 interface Parts {

@@ -12,6 +12,7 @@ import {
   Refusal,
   demandNumbers,
   demandTypes,
+  resultsOf,
   type OpenOptions,
   type Platform,
   type Runtime,
@@ -145,7 +146,7 @@ class OrtSession implements Session {
     throwIfAborted(signal)
     await this.#refuseFaults(feeds, results)
     const find = (number: number) => this.#value(number, { given, results })
-    demandNumbers(this.program, find)
+    demandNumbers(this.program, find, { clean: this.#clean(results) })
     const next = this.state.map((tensor, i) => {
       const carry = this.program.carries.find(({ parameter }) => parameter === i)
       return carry === undefined ? tensor : find(carry.value)
@@ -196,6 +197,14 @@ class OrtSession implements Session {
     }
   }
 
+  /** Results that the suspicions clear of NaN. */
+  #clean(results: InferenceSession.OnnxValueMapType): ReadonlySet<number> {
+    const { faults } = this.#stage.lowered
+    if (faults === undefined) return new Set()
+    const flags = (results[faults.name] as OrtTensor).data as Int32Array
+    return new Set(faults.results.filter((_, i) => flags[faults.nodes.length + i] === 0))
+  }
+
   /** The values of these numbers in this step, from a session of their own. */
   async #inspect(numbers: readonly number[], feeds: ReadonlyMap<number, Tensor>): Promise<Map<number, Tensor>> {
     const stage = await Stage.open(this.#ort, lower(this.program, { record: numbers }), {
@@ -224,7 +233,7 @@ class OrtSession implements Session {
 /** Values that a session must fetch: outputs and carried values, or all. */
 function wantedOf(program: Program, all: boolean): number[] {
   if (all) return program.values.map((_, number) => number)
-  return [...new Set([...program.outputs, ...program.carries.map((carry) => carry.value)])]
+  return resultsOf(program)
 }
 
 /** A runtime over an ONNX Runtime package. */
@@ -239,7 +248,8 @@ export function ortRuntime({ name, load, sessionOptions, describe }: OrtRuntimeO
       const all = record === 'all'
       const wanted = wantedOf(program, all)
       try {
-        const stage = await Stage.open(ort, lower(program, { record: wanted }), { state, options: sessionOptions })
+        const lowered = lower(program, { record: wanted, numbers: resultsOf(program) })
+        const stage = await Stage.open(ort, lowered, { state, options: sessionOptions })
         return new OrtSession(ort, stage, { program, state, options: sessionOptions, all })
       } catch (cause) {
         if (Fault.is(cause)) throw cause

@@ -99,10 +99,19 @@ export function demandTypes(given: readonly Tensor[], wanted: 'state' | 'inputs'
   })
 }
 
-/** Refuses a NaN in an output or the next state, the last fault point of a step. */
-export function demandNumbers(program: Program, find: (number: number) => Tensor): void {
-  for (const node of [...program.outputs, ...program.carries.map((carry) => carry.value)]) {
-    const element = firstNaN(find(node))
+/** Numbers of the values that a step gives: its outputs and the next state. */
+export function resultsOf(program: Program): number[] {
+  return [...new Set([...program.outputs, ...program.carries.map((carry) => carry.value)])]
+}
+
+/** Refuses a NaN in an output or the next state, the last fault point of a step. `clean` holds those that are known to have none. */
+export function demandNumbers(
+  program: Program,
+  find: (number: number) => Tensor,
+  { clean = new Set() }: { clean?: ReadonlySet<number> } = {},
+): void {
+  for (const node of resultsOf(program)) {
+    const element = clean.has(node) ? -1 : firstNaN(find(node))
     if (element >= 0) throw new Refusal(program, { node, element, reason: 'nan-result' })
   }
 }

@@ -2,7 +2,8 @@
  * The fault point of ops that platforms let swallow a NaN: the run is refused where one enters.
  * @module
  */
-import { isFloat, sizeOf, type Tensor } from '../../core/tensor.js'
+import { isFloat, sizeOf, type Tensor, type TensorType } from '../../core/tensor.js'
+import type { Emitter } from '../emitter.js'
 import type { FaultPoint } from '../op.js'
 import { isHalf, isHalfNaN } from './halves.js'
 
@@ -30,16 +31,21 @@ function mayHoldNaN(data: Float32Array): boolean {
   return sum !== sum
 }
 
+/**
+ * Emits a bool scalar that is true wherever `x` holds a NaN, in one pass: a NaN makes the plain sum NaN on every platform; so do
+ * infinities of both signs, which `firstNaN` then clears. '' where there can be none.
+ */
+export function emitMayHoldNaN(g: Emitter, x: string, { dtype, dims }: TensorType): string {
+  const size = sizeOf(dims)
+  if ((dtype !== 'float32' && dtype !== 'float64') || size === 0) return ''
+  return g.node('IsNaN', [g.reduce('ReduceSum', g.reshape(x, [size]), [0], 0)])
+}
+
 /** A NaN in the first operand. */
 export const NAN_FAULT: FaultPoint = {
   find([x]) {
     const element = firstNaN(x)
     return element < 0 ? undefined : { reason: 'nan', element }
   },
-  /** One pass: a NaN makes the plain sum NaN on every platform; so do infinities of both signs, which `find` then clears. */
-  suspect(g, [x], { inputs: [{ dtype, dims }] }) {
-    const size = sizeOf(dims)
-    if (!isFloat(dtype) || size === 0) return ''
-    return g.node('IsNaN', [g.reduce('ReduceSum', g.reshape(x, [size]), [0], 0)])
-  },
+  suspect: (g, [x], { inputs: [type] }) => emitMayHoldNaN(g, x, type),
 }
