@@ -367,6 +367,16 @@ describe('operators', () => {
     expectNear(y, naiveEinsum(equation.replaceAll(' ', ''), inputs, dims), { dims })
   })
 
+  test('Det follows the pivots: products of a triangle, rows exchanged, singular matrices', async () => {
+    const det = async (dims: number[], values: number[]) =>
+      valuesOf((await runNode({ op: 'Det', opset: 11, inputs: [tensor('float32', dims, values)] }))[0])
+    expect(await det([2, 2], [0, 1, 2, 3])).toEqual([-2])
+    expect(await det([2, 2, 2], [1, 2, 3, 4, 0, 0, 0, 5])).toEqual([-2, 0].map((v) => expect.closeTo(v, 5)) as number[])
+    expect(await det([3, 3], [2, 0, 0, 0, 0, 3, 0, 5, 7])).toEqual([-30])
+    expect(await det([1, 1], [7])).toEqual([7])
+    expect((await det([4, 4], [4, 1, 2, 3, 1, 5, 0, 2, 2, 0, 6, 1, 3, 2, 1, 7]))[0]).toBeCloseTo(413, 2)
+  })
+
   test('an Einsum whose terms do not fit its operands is refused', () => {
     const model = modelOf({ op: 'Einsum', opset: 12, inputs: [filled([2, 3])], attributes: { equation: 'abc->a' } })
     expect(() => compile(model)).toThrow(expect.objectContaining({ code: 'onnx/bad-node' }) as Fault)

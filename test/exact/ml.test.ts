@@ -105,6 +105,32 @@ describe('ai.onnx.ml', () => {
   })
 })
 
+describe('TfIdfVectorizer', () => {
+  const x = tensor('int32', [2, 6], [1, 1, 3, 3, 3, 7, 8, 6, 7, 5, 6, 8])
+  const attributes: Record<string, Given> = {
+    ngram_counts: [0, 4],
+    ngram_indexes: [0, 1, 2, 3, 4, 5, 6],
+    pool_int64s: [2, 3, 5, 4, 5, 6, 7, 8, 6, 7],
+  }
+  const count = async (mode: string, lengths: [number, number, number], more: Record<string, Given> = {}) => {
+    const [min_gram_length, max_gram_length, max_skip_count] = lengths
+    const given = { ...attributes, ...more, mode, min_gram_length, max_gram_length, max_skip_count }
+    return valuesOf((await runNode({ op: 'TfIdfVectorizer', opset: 9, inputs: [x], attributes: given }))[0])
+  }
+
+  test('counts n-grams of the pool, their tokens apart by every distance', async () => {
+    expect(await count('TF', [1, 1, 0])).toEqual([0, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0])
+    expect(await count('TF', [2, 2, 0])).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1])
+    expect(await count('TF', [1, 2, 5])).toEqual([0, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1])
+  })
+
+  test('weighs them by mode', async () => {
+    const weights = { weights: { floats: [1, 2, 3, 4, 5, 6, 7] } }
+    expect((await count('IDF', [1, 1, 0], weights)).slice(0, 7)).toEqual([0, 2, 0, 0, 0, 0, 0])
+    expect((await count('TFIDF', [1, 1, 0], weights)).slice(0, 7)).toEqual([0, 6, 0, 0, 0, 0, 0])
+  })
+})
+
 describe('ai.onnx.preview.training', () => {
   const training = 'ai.onnx.preview.training'
   const [x, g, v, h] = [filled([3], 1), filled([3], 2), filled([3], 3), tensor('float32', [3], [0.5, 1, 2])]

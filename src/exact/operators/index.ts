@@ -8,6 +8,7 @@ import { BASIC } from './basic.js'
 import { CAST } from './cast.js'
 import { CONTROL } from './control.js'
 import { CONV } from './conv.js'
+import { DETERMINANT } from './determinant.js'
 import { EINSUM } from './einsum.js'
 import { GATHER } from './gather.js'
 import { IMAGE } from './image.js'
@@ -16,6 +17,7 @@ import { LOSS } from './loss.js'
 import { MATH } from './math.js'
 import { NORMALIZATION } from './normalization.js'
 import { ML } from './ml.js'
+import { NGRAMS } from './ngrams.js'
 import { POOL } from './pool.js'
 import { QUANTIZATION } from './quantization.js'
 import { RECURRENT } from './recurrent.js'
@@ -34,12 +36,14 @@ export const OPERATORS: readonly OperatorRow[] = [
   ...MATH,
   ...CONTROL,
   ...CONV,
+  ...DETERMINANT,
   ...EINSUM,
   ...GATHER,
   ...IMAGE,
   ...LOSS,
   ...NORMALIZATION,
   ...ML,
+  ...NGRAMS,
   ...POOL,
   ...QUANTIZATION,
   ...RECURRENT,
