@@ -2,10 +2,14 @@
  * Runs every example of examples/ as a reader would: `npm run examples`. Fails where one of them fails or takes more than two minutes.
  */
 import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const EXAMPLES = ['demo', 'marketplace', 'verify-stranger', 'mnist']
 const root = fileURLToPath(new URL('..', import.meta.url))
+/** Every file but the one that the others import. */
+const EXAMPLES = readdirSync(`${root}examples`)
+  .map((file) => file.replace(/\.ts$/, ''))
+  .filter((name) => name !== 'digits')
 const tsx = fileURLToPath(import.meta.resolve('tsx/cli'))
 
 let failed = 0
