@@ -54,6 +54,15 @@ export const FAULTS = {
   'autodiff/not-scalar': { exit: 2, summary: 'what is differentiated is not one floating-point number' },
   'autodiff/nothing-to-train': { exit: 2, summary: 'the loss depends on no parameter that may be trained' },
   'autodiff/bad-option': { exit: 2, summary: 'a training option out of its range, or a name that the model does not have' },
+  // data
+  'data/bad-dataset': { exit: 2, summary: 'columns that do not make a data set' },
+  'data/bad-csv': { exit: 2, summary: 'text that is not numbers in lines of equally many fields' },
+  'data/bad-raw': { exit: 2, summary: 'a raw file that is not a whole number of samples' },
+  'data/wrong-dataset': { exit: 1, summary: 'the data set has another root than the schedule names' },
+  'data/wrong-sample': { exit: 1, summary: 'a sample that is not the one that the schedule draws, or of another type' },
+  'data/bad-schedule': { exit: 1, summary: 'a schedule that breaks a rule of the format, or does not fit its data set' },
+  'data/bad-initial': { exit: 2, summary: 'an initialisation rule that does not exist or does not fit its parameter' },
+  'data/wrong-initial': { exit: 1, summary: 'rules or checkpoint are not those that the schedule names' },
   // runtime
   'runtime/unavailable': { exit: 4, summary: 'this runtime is not installed or cannot start here' },
   'runtime/refused': { exit: 1, summary: 'the run is refused: it met a fault point of its program' },
