@@ -1,4 +1,4 @@
-/** Puts the worked examples into docs/numerics.md and docs/formats.md, from the vector files and the library: `npx tsx scripts/doc-examples.ts`. */
+/** Puts the worked examples into the documents, from the vector files, examples/ and the library: `npx tsx scripts/doc-examples.ts`. */
 import { encodeAbi } from '../src/core/abi.js'
 import { concat, fromHex, toHex, uint64 } from '../src/core/bytes.js'
 import { tensor, type DType, type Tensor } from '../src/core/tensor.js'
@@ -259,8 +259,15 @@ const kindsTable = (): string =>
     Object.entries(KINDS).map(([name, code]) => [`0x${code.toString(16).padStart(2, '0')}`, name]),
   )
 
+/** A program of examples/, without its first comment. */
+const programOf = (name: string): string => {
+  const text = textOf(`examples/${name}.ts`).replace(/^\/\*\*[\s\S]*?\*\/\n/, '')
+  return `\`\`\`ts\n${text.trimEnd()}\n\`\`\``
+}
+
 /** What stands in the documents, by document and place. */
 const PLACES: Readonly<Record<string, Readonly<Record<string, () => string | Promise<string>>>>> = {
+  'docs/guide.md': { marketplace: () => programOf('marketplace'), research: () => programOf('research') },
   'docs/numerics.md': { 'grid-example': gridExample },
   'docs/formats.md': {
     'tree-example': treeExample,
