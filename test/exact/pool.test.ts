@@ -47,6 +47,11 @@ const POOLINGS: readonly (readonly [string, Record<string, Given>, Windows])[] =
     { kernel: [2, 3], strides: [1, 1], begin: [0, 0], dilations: [1, 1], out: [6, 4] },
   ],
   [
+    'side by side',
+    { kernel_shape: [2, 3], strides: [2, 3] },
+    { kernel: [2, 3], strides: [2, 3], begin: [0, 0], dilations: [1, 1], out: [3, 2] },
+  ],
+  [
     'strides and pads',
     { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 0, 1, 2] },
     { kernel: [3, 3], strides: [2, 2], begin: [1, 0], dilations: [1, 1], out: [4, 3] },

@@ -232,10 +232,19 @@ function batchedScan(b: Builder, node: NodeView): Ref[] {
   )
 }
 
-/** If, Loop, Scan. */
+// ---------------------------------------------------------------- Optional
+
+/** A tensor is there; an operand that is left out is not. Other optionals are refused by their type. */
+function hasElement(b: Builder, node: NodeView): Ref[] {
+  return [truth(b, node.optional(0) !== undefined)]
+}
+
+/** If, Loop, Scan, and what is known of optionals that are tensors. */
 export const CONTROL: readonly OperatorRow[] = [
   operator('If', 1, branch),
   operator('Loop', 1, loop),
   operator('Scan', 8, batchedScan),
   operator('Scan', 9, scan),
+  operator('OptionalHasElement', 15, hasElement),
+  operator('OptionalGetElement', 18, (_, node) => [node.input(0)]),
 ]

@@ -8,15 +8,32 @@ import { refuse, type Builder, type Ref } from '../builder.js'
 import { operator, type NodeView, type OperatorRow } from '../operator.js'
 import { worst } from '../ops/order.js'
 import { stack } from './sampling.js'
-import { convAttributes, floats, inSingle, padSpatial, placesOf, reachOf, windowsOf, type Windows } from './windows.js'
+import { floats, inSingle, padSpatial, placesOf, reachOf, windowsOf, type Windows } from './windows.js'
 
 const windowsOfNode = (node: NodeView) => windowsOf(node, node.input(0).dims.slice(2), node.ints('kernel_shape'))
 
-/** Sums over windows: a convolution of every channel with ones, so one grid for each sample and channel. */
+/** True where windows lie side by side: no element belongs to two, and none is left out between them. */
+const apart = ({ kernel, strides, dilations, begin, end }: Windows) =>
+  kernel.every((k, i) => strides[i] === k && (dilations[i] === 1 || k === 1) && begin[i] === 0 && end[i] === 0)
+
+/** Windows side by side as axes of their own: [N, C, windows and elements of each axis in turn]. */
+function cutApart(b: Builder, x: Ref, { kernel, out }: Windows): Ref {
+  const used = kernel.reduce((y, k, i) => b.slice(y, 2 + i, { start: 0, end: out[i] * k }), x)
+  return b.reshape(used, [...x.dims.slice(0, 2), ...kernel.flatMap((k, i) => [out[i], k])])
+}
+
+/**
+ * Sums over windows, each an exact sum of its own: one grid for a whole plane would lose what is small beside its largest element.
+ * Elements of a window are summed in row-major order.
+ */
 function windowSums(b: Builder, x: Ref, windows: Windows): Ref {
-  const channels = x.dims[1]
-  const ones = b.full({ dtype: x.dtype, dims: [channels, 1, ...windows.kernel] }, 1)
-  return b.op('Conv', [x, ones], convAttributes(windows, channels))
+  const dims = [...x.dims.slice(0, 2), ...windows.out]
+  if (apart(windows)) {
+    const inner = windows.kernel.map((_, i) => 3 + 2 * i)
+    return b.reshape(b.reduce('ReduceSum', cutApart(b, x, windows), inner), dims)
+  }
+  const taps = stack(b, windowTaps(b, x, { windows, fill: b.scalar(x.dtype, 0) }))
+  return b.reshape(b.reduce('ReduceSum', taps, [dims.length]), dims)
 }
 
 /** Elements of every window along one axis; pads count where `padded`, what ceil_mode adds never does. */
@@ -67,16 +84,10 @@ function normOrder(node: NodeView): number {
   return p
 }
 
-/** Powers of one plane differ too much for one grid: each window is a sum of its own. */
 function lpPool(b: Builder, node: NodeView): Ref[] {
   const p = normOrder(node)
   const windows = windowsOfNode(node)
-  const norm = (x: Ref) => {
-    const taps = stack(b, windowTaps(b, powerOf(b, x, p), { windows, fill: b.scalar(x.dtype, 0) }))
-    const axis = taps.dims.length - 1
-    return rootOf(b, b.reshape(b.reduce('ReduceSum', taps, [axis]), taps.dims.slice(0, axis)), p)
-  }
-  return [inSingle(b, node.input(0), norm)]
+  return [inSingle(b, node.input(0), (x) => rootOf(b, windowSums(b, powerOf(b, x, p), windows), p))]
 }
 
 const spatialAxes = (x: Ref) => x.dims.map((_, i) => i).slice(2)
