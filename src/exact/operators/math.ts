@@ -134,7 +134,7 @@ const clipByAttributes: Unary = (b, x, node) =>
     ['min', 'max'].map((name) => (node.has(name) ? attribute(b, x, node.float(name)) : undefined)),
   )
 
-const elu = (b: Builder, x: Ref, alpha: number): Ref =>
+export const elu = (b: Builder, x: Ref, alpha: number): Ref =>
   belowZero(b, x, b.mul(attribute(b, x, alpha), b.sub(b.exp(x), one(b, x))))
 
 const selu: Unary = (b, x, node) => {
@@ -160,12 +160,12 @@ const gelu: Unary = (b, x, node) => {
   return b.mul(half, b.add(one(b, x), b.tanh(inner)))
 }
 
-const hardSigmoid = (b: Builder, x: Ref, { alpha, beta }: { alpha: number; beta: number }): Ref => {
+export const hardSigmoid = (b: Builder, x: Ref, { alpha, beta }: { alpha: number; beta: number }): Ref => {
   const line = b.add(b.mul(x, attribute(b, x, alpha)), attribute(b, x, beta))
   return b.max(b.min(line, one(b, x)), zero(b, x))
 }
 
-const swish = (b: Builder, x: Ref, alpha: number): Ref =>
+export const swish = (b: Builder, x: Ref, alpha: number): Ref =>
   b.mul(x, b.sigmoid(alpha === 1 ? x : b.mul(attribute(b, x, alpha), x)))
 
 const shrink: Unary = (b, x, node) => {
