@@ -274,43 +274,47 @@ function memberSets(values: readonly number[]): number[][] {
   return sets
 }
 
-/** TreeEnsemble of ai.onnx.ml 5: inner nodes first, then the leaves. */
-function treeEnsemble(b: Builder, node: NodeView): Ref[] {
-  const x = node.input(0)
+/** The inner nodes of a TreeEnsemble; leaves count on after them. */
+function innerNodes(node: NodeView): TreeNode[] {
   const modes = numbersOf(node.tensor('nodes_modes')).map(Number)
   const splits = numbersOf(node.tensor('nodes_splits')).map(Number)
-  const leafWeights = numbersOf(node.tensor('leaf_weights')).map(Number)
+  const sets = memberSets(node.has('membership_values') ? numbersOf(node.tensor('membership_values')).map(Number) : [])
   const ints = (name: string) => {
-    const values = node.ints(name, new Array<number>(modes.length).fill(0))
-    demand(values.length === modes.length, 'onnx/bad-node', () => `${name} of ${values.length} nodes`)
+    const values = node.ints(`nodes_${name}`, new Array<number>(modes.length).fill(0))
+    demand(values.length === modes.length, 'onnx/bad-node', () => `nodes_${name} of ${values.length} nodes`)
     return values
   }
-  const sets = memberSets(node.has('membership_values') ? numbersOf(node.tensor('membership_values')).map(Number) : [])
-  const [yes, no, yesLeaf, noLeaf] = ['truenodeids', 'falsenodeids', 'trueleafs', 'falseleafs'].map((name) =>
-    ints(`nodes_${name}`),
-  )
-  const [features, missing] = [ints('nodes_featureids'), ints('nodes_missing_value_tracks_true')]
-  const inner = modes.map((mode, i): TreeNode => {
-    demand(MODES[mode] !== undefined, 'onnx/bad-node', () => `node mode ${mode}`)
+  const [yes, no, yesLeaf, noLeaf] = ['truenodeids', 'falsenodeids', 'trueleafs', 'falseleafs'].map(ints)
+  const [features, missing] = [ints('featureids'), ints('missing_value_tracks_true')]
+  return modes.map((code, i): TreeNode => {
+    const mode = MODES[code]
+    demand(mode !== undefined, 'onnx/bad-node', () => `node mode ${code}`)
     return {
       leaf: false,
       feature: features[i],
-      mode: MODES[mode],
-      split: MODES[mode] === 'MEMBER' ? 0 : splits[i],
-      members: MODES[mode] === 'MEMBER' ? (sets.shift() ?? []) : [],
+      mode,
+      split: mode === 'MEMBER' ? 0 : splits[i],
+      members: mode === 'MEMBER' ? (sets.shift() ?? []) : [],
       missing: missing[i] === 1,
       yes: yes[i] + (yesLeaf[i] === 1 ? modes.length : 0),
       no: no[i] + (noLeaf[i] === 1 ? modes.length : 0),
     }
   })
+}
+
+const AGGREGATES: readonly Ensemble['aggregate'][] = ['AVERAGE', 'SUM', 'MIN', 'MAX']
+
+/** TreeEnsemble of ai.onnx.ml 5: inner nodes first, then the leaves. */
+function treeEnsemble(b: Builder, node: NodeView): Ref[] {
+  const inner = innerNodes(node)
+  const leafWeights = numbersOf(node.tensor('leaf_weights')).map(Number)
   const targetIds = node.ints('leaf_targetids')
-  const result = scores(b, x, {
-    nodes: [...inner, ...leafWeights.map((_, i) => leafAt(modes.length + i))],
+  const result = scores(b, node.input(0), {
+    nodes: [...inner, ...leafWeights.map((_, i) => leafAt(inner.length + i))],
     roots: node.ints('tree_roots'),
-    weights: leafWeights.map((weight, i) => [modes.length + i, targetIds[i], weight] as const),
+    weights: leafWeights.map((weight, i) => [inner.length + i, targetIds[i], weight] as const),
     targets: node.int('n_targets', 1),
-    aggregate:
-      (['AVERAGE', 'SUM', 'MIN', 'MAX'] as const)[node.int('aggregate_function', 1)] ?? refuse('aggregate_function'),
+    aggregate: AGGREGATES[node.int('aggregate_function', 1)] ?? refuse('aggregate_function'),
   })
   const transform = node.int('post_transform', 0)
   if (transform !== 0 && transform !== 2) refuse(`post_transform ${transform}`)
@@ -323,25 +327,29 @@ function floatsOf(node: NodeView, name: string): readonly number[] | undefined {
   return node.has(name) ? node.floats(name) : undefined
 }
 
-/** TreeEnsembleRegressor: nodes named by tree and number, a leaf may weigh for several targets. */
-function treeRegressor(b: Builder, node: NodeView): Ref[] {
-  const x = inFloat(b, node.input(0))
-  const key = (tree: number, id: number) => `${tree}:${id}`
+/** Where the node of a number stands in a tree, -1 where there is none. */
+type Place = (tree: number, id: number) => number
+
+function placesIn(node: NodeView): Place {
   const [trees, ids] = [node.ints('nodes_treeids'), node.ints('nodes_nodeids')]
-  const positions = new Map(ids.map((id, i) => [key(trees[i], id), i]))
-  const place = (tree: number, id: number) => positions.get(key(tree, id)) ?? -1
-  const modes = node.strings('nodes_modes')
+  const positions = new Map(ids.map((id, i) => [`${trees[i]}:${id}`, i]))
+  return (tree, id) => positions.get(`${tree}:${id}`) ?? -1
+}
+
+/** The nodes of a TreeEnsembleRegressor, leaves among them. */
+function regressorNodes(node: NodeView, place: Place): TreeNode[] {
+  const trees = node.ints('nodes_treeids')
   const splits = floatsOf(node, 'nodes_values') ?? []
   const [features, yes, no] = ['featureids', 'truenodeids', 'falsenodeids'].map((name) => node.ints(`nodes_${name}`))
   const missing = node.ints('nodes_missing_value_tracks_true', [])
-  const nodes = modes.map((mode, i): TreeNode => {
-    if (mode === 'LEAF') return leafAt(i)
-    const name = MODES.find((known) => mode === `BRANCH_${known}`)
-    if (name === undefined || name === 'MEMBER') refuse(`node mode ${mode}`)
+  return node.strings('nodes_modes').map((name, i): TreeNode => {
+    if (name === 'LEAF') return leafAt(i)
+    const mode = MODES.find((known) => name === `BRANCH_${known}`)
+    if (mode === undefined || mode === 'MEMBER') return refuse(`node mode ${name}`)
     return {
       leaf: false,
       feature: features[i],
-      mode: name!,
+      mode,
       split: splits[i],
       members: [],
       missing: missing[i] === 1,
@@ -349,18 +357,23 @@ function treeRegressor(b: Builder, node: NodeView): Ref[] {
       no: place(trees[i], no[i]),
     }
   })
-  const children = new Set(nodes.flatMap((own, i) => (own.yes === i ? [] : [own.yes, own.no])))
-  const [leafTrees, leafIds, targetIds] = ['treeids', 'nodeids', 'ids'].map((name) => node.ints(`target_${name}`))
-  const aggregate = node.string('aggregate_function', 'SUM') as Ensemble['aggregate']
-  if (!['AVERAGE', 'SUM', 'MIN', 'MAX'].includes(aggregate)) refuse(`aggregate_function ${aggregate}`)
-  const result = scores(b, x, {
+}
+
+/** TreeEnsembleRegressor: nodes named by tree and number; a leaf may weigh for several targets. */
+function treeRegressor(b: Builder, node: NodeView): Ref[] {
+  const place = placesIn(node)
+  const nodes = regressorNodes(node, place)
+  const children = new Set(nodes.flatMap(({ leaf, yes, no }) => (leaf ? [] : [yes, no])))
+  const [trees, ids, targets] = ['treeids', 'nodeids', 'ids'].map((name) => node.ints(`target_${name}`))
+  const name = node.string('aggregate_function', 'SUM')
+  const result = scores(b, inFloat(b, node.input(0)), {
     nodes,
     roots: nodes.map((_, i) => i).filter((i) => !children.has(i)),
     weights: (floatsOf(node, 'target_weights') ?? []).map(
-      (weight, i) => [place(leafTrees[i], leafIds[i]), targetIds[i], weight] as const,
+      (weight, i) => [place(trees[i], ids[i]), targets[i], weight] as const,
     ),
     targets: node.int('n_targets', 1),
-    aggregate,
+    aggregate: AGGREGATES.find((known) => known === name) ?? refuse(`aggregate_function ${name}`),
   })
   const base = floatsOf(node, 'base_values')
   const shifted =

@@ -25,10 +25,15 @@ export function rational(value: number): Rational {
   return { n: BigInt(n), d }
 }
 
+/** a + b. */
 export const plus = (a: Rational, b: Rational): Rational => ({ n: a.n * b.d + b.n * a.d, d: a.d * b.d })
+/** a - b. */
 export const minus = (a: Rational, b: Rational): Rational => plus(a, { n: -b.n, d: b.d })
+/** a * b. */
 export const times = (a: Rational, b: Rational): Rational => ({ n: a.n * b.n, d: a.d * b.d })
+/** a / b; b is not zero. */
 export const over = (a: Rational, b: Rational): Rational => ratio(a.n * b.d, a.d * b.n)
+/** |a|. */
 export const magnitude = (a: Rational): Rational => ({ n: a.n < 0n ? -a.n : a.n, d: a.d })
 
 /** Negative, zero or positive as a < b, a = b, a > b. */

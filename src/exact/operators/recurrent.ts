@@ -295,42 +295,48 @@ function sizesOf(
   return { steps, batch, hidden, directions }
 }
 
+/** Weights and activations of one direction. */
+function directionOf(
+  b: Builder,
+  node: NodeView,
+  { cell, operands, sizes, index }: { cell: Cell; operands: Operands; sizes: Sizes; index: number },
+): Direction {
+  const [rows, count] = [cell.gates * sizes.hidden, cell.activations.length]
+  const bias = partOf(b, operands.operand(3), index)
+  const activations = activationsOf(b, node, { names: cell.activations, directions: sizes.directions })
+  return {
+    b,
+    node,
+    hidden: sizes.hidden,
+    activations: activations.slice(index * count, (index + 1) * count),
+    r: b.transpose(partOf(b, operands.operand(2), index)!, [1, 0]),
+    rb: bias && b.slice(bias, 0, { start: rows, end: 2 * rows }),
+    p: cell.states === 2 ? partOf(b, operands.operand(7), index) : undefined,
+  }
+}
+
+/** Whether each direction runs backwards. */
+function waysOf(node: NodeView): readonly boolean[] {
+  const way = node.string('direction', 'forward')
+  const ways = { forward: [false], reverse: [true], bidirectional: [false, true] }[way]
+  demand(ways !== undefined, 'onnx/bad-node', () => `direction ${way}`)
+  return ways
+}
+
 /** A recurrent layer: all directions, then Y [steps, directions, batch, hidden] and the last states [directions, batch, hidden]. */
 function recurrentLayer(cell: Cell): OperatorRow['decompose'] {
   return (b, node) => {
-    const way = node.string('direction', 'forward')
-    demand(['forward', 'reverse', 'bidirectional'].includes(way), 'onnx/bad-node', () => `direction ${way}`)
-    const directions = way === 'bidirectional' ? 2 : 1
+    const ways = waysOf(node)
     const batchFirst = node.int('layout', 0) === 1
     const operands = operandsOf(b, node, { cell, batchFirst })
-    const sizes = sizesOf(node, { operands, cell, directions })
-    const { hidden } = sizes
-    const activations = activationsOf(b, node, { names: cell.activations, directions })
-    const runs = Array.from({ length: directions }, (_, index) => {
-      const bias = partOf(b, operands.operand(3), index)
-      const direction: Direction = {
-        b,
-        node,
-        hidden,
-        activations: activations.slice(index * cell.activations.length, (index + 1) * cell.activations.length),
-        r: b.transpose(partOf(b, operands.operand(2), index)!, [1, 0]),
-        rb: bias && b.slice(bias, 0, { start: cell.gates * hidden, end: 2 * cell.gates * hidden }),
-        p: cell.states === 2 ? partOf(b, operands.operand(7), index) : undefined,
-      }
-      return runDirection(direction, cell, { operands, sizes, index, reverse: way === 'reverse' || index === 1 })
-    })
-    const y = stackAt(
-      b,
-      runs.map(({ outputs }) => stackAt(b, outputs, 0)),
-      1,
+    const sizes = sizesOf(node, { operands, cell, directions: ways.length })
+    const runs = ways.map((reverse, index) =>
+      runDirection(directionOf(b, node, { cell, operands, sizes, index }), cell, { operands, sizes, index, reverse }),
     )
-    const last = Array.from({ length: cell.states }, (_, i) =>
-      stackAt(
-        b,
-        runs.map(({ state }) => state[i]),
-        0,
-      ),
-    )
+    const outputs = runs.map((run) => stackAt(b, run.outputs, 0))
+    const y = stackAt(b, outputs, 1)
+    const states = Array.from({ length: cell.states }, (_, i) => runs.map(({ state }) => state[i]))
+    const last = states.map((parts) => stackAt(b, parts, 0))
     const all = batchFirst
       ? [b.transpose(y, [2, 0, 1, 3]), ...last.map((h) => b.transpose(h, [1, 0, 2]))]
       : [y, ...last]
