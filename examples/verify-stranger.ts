@@ -18,7 +18,7 @@ import {
   type FaultCode,
 } from 'countersign'
 import { bundleReader, readModel, writeBundle } from 'countersign/disk'
-import { ortWeb } from 'countersign/runtime/ort-web'
+import { isolated } from 'countersign/runtime/isolated'
 import { DIGITS, MODEL } from './digits.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-'))
@@ -56,11 +56,14 @@ async function lie(
   return Provider.seal({ ...honest, outputs: other.outputs, steps }, { ...as, metadata })
 }
 
-/** What the receiver does. First: is everything in the folder what the receipt names, and was it signed? Then: run it again. */
+/**
+ * What the receiver does. First: is everything in the folder what the receipt names, and was it signed? Then: run it again, in a process of
+ * its own, since the program is a stranger's.
+ */
 async function receive(path: string): Promise<string> {
   try {
     const bundle = await Bundle.verify(await Bundle.decode(bundleReader(path)))
-    const found = await Audit.replay(bundle, ortWeb())
+    const found = await Audit.replay(bundle, isolated('ort-web'))
     if (found.outcome === 'valid') return 'valid'
     return Difference.explain(Difference.firstDifference(Difference.viewOf(found.trace), bundle)!)
   } catch (error) {
