@@ -31,6 +31,12 @@ export class Emitter {
   readonly #fixed = new Set<string>()
   readonly #shared = new Map<string, string>()
   #count = 0
+  /** Whether the kernels for uint8 times int8 are faster than those for binary64 where few rows meet many weights. */
+  readonly digits: boolean
+
+  constructor({ digits = false }: { digits?: boolean } = {}) {
+    this.digits = digits
+  }
 
   /** A fresh name. */
   name(hint: string): string {

@@ -45,13 +45,15 @@ export interface LowerOptions {
   readonly record: readonly number[]
   /** Numbers of the values among them that may hold no NaN. Default: none. */
   readonly numbers?: readonly number[]
+  /** Products of few rows with fixed weights as integer products of digits (ops/products.ts). Default: false. */
+  readonly digits?: boolean
 }
 
 const valueName = (number: number) => `v${number}`
 
 /** The lowering of a program. Parameters that no step changes are fixed. */
-export function lower(program: Program, { record, numbers = [] }: LowerOptions): Lowered {
-  const g = new Emitter()
+export function lower(program: Program, { record, numbers = [], digits }: LowerOptions): Lowered {
+  const g = new Emitter({ digits })
   const carried = new Set(program.carries.map((carry) => carry.parameter))
   const names = new Map<number, string>()
   const fixed: number[] = []

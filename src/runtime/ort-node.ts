@@ -37,6 +37,7 @@ export function ortNode({ threads, unsafeOptimization = 'disabled' }: OrtNodeOpt
   return ortRuntime({
     name: 'ort-node',
     load,
+    digits: true,
     sessionOptions: {
       ...DEFINED_OPTIONS,
       graphOptimizationLevel: unsafeOptimization,

@@ -38,6 +38,7 @@ export function ortWeb({ threads = 1, wasmPaths, unsafeOptimization = 'disabled'
   return ortRuntime({
     name: 'ort-web',
     load,
+    digits: false,
     sessionOptions: { ...DEFINED_OPTIONS, graphOptimizationLevel: unsafeOptimization, executionProviders: ['wasm'] },
     describe: async () => {
       const { env } = await load()

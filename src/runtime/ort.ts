@@ -34,6 +34,8 @@ export interface OrtRuntimeOptions {
   readonly load: () => Promise<OrtModule>
   readonly sessionOptions: InferenceSession.SessionOptions
   readonly describe: () => Promise<Platform>
+  /** Whether integer products are fast here; see `LowerOptions`. Never changes a bit. */
+  readonly digits: boolean
 }
 
 /** ONNX Runtime's names of element types are its own in places. */
@@ -237,7 +239,7 @@ function wantedOf(program: Program, all: boolean): number[] {
 }
 
 /** A runtime over an ONNX Runtime package. */
-export function ortRuntime({ name, load, sessionOptions, describe }: OrtRuntimeOptions): Runtime {
+export function ortRuntime({ name, load, sessionOptions, describe, digits }: OrtRuntimeOptions): Runtime {
   return {
     name,
     describe,
@@ -248,7 +250,7 @@ export function ortRuntime({ name, load, sessionOptions, describe }: OrtRuntimeO
       const all = record === 'all'
       const wanted = wantedOf(program, all)
       try {
-        const lowered = lower(program, { record: wanted, numbers: resultsOf(program) })
+        const lowered = lower(program, { record: wanted, numbers: resultsOf(program), digits })
         const stage = await Stage.open(ort, lowered, { state, options: sessionOptions })
         return new OrtSession(ort, stage, { program, state, options: sessionOptions, all })
       } catch (cause) {

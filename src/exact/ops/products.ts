@@ -28,7 +28,7 @@ type Range = readonly [number, number]
 const COLUMNS_ROWS = 48
 /** Up to this many rows it still pays where the result, which must be transposed, has few columns. */
 const NARROW = { rows: 128, columns: 1024 } as const
-/** Most rows for which digits pay: the integer products grow with the rows, the double ones hardly do. */
+/** Most rows for which digits pay where they pay at all (not in WebAssembly): the integer products grow with the rows, the double ones hardly do. */
 const DIGITS_ROWS = 4
 /** Fewest weights for which the nodes that make digits pay. */
 const DIGITS_WEIGHTS = 1 << 18
@@ -51,15 +51,15 @@ export function emitMatMul(g: Emitter, [a, b]: readonly string[], { inputs, outp
   const rows = sizeOf(left.dims) / k
   const flat = left.dims.length === 2 ? a : g.share(`flat ${a}`, () => g.reshape(a, [rows, k]))
   const product: Product = { a: flat, b, dtype, rows, k, columns: right.dims[1] }
-  return formOf(product)(g, product, output.dims)
+  return formOf(g, product)(g, product, output.dims)
 }
 
 /** A way to the result, whose leading dimensions may be several. */
 type Form = (g: Emitter, product: Product, dims: readonly number[]) => string
 
-function formOf({ dtype, rows, k, columns }: Product): Form {
+function formOf(g: Emitter, { dtype, rows, k, columns }: Product): Form {
   if (rows > (columns <= NARROW.columns ? NARROW.rows : COLUMNS_ROWS)) return emitRows
-  if (dtype === 'float32' && rows <= DIGITS_ROWS && k * columns >= DIGITS_WEIGHTS) return emitDigits
+  if (g.digits && dtype === 'float32' && rows <= DIGITS_ROWS && k * columns >= DIGITS_WEIGHTS) return emitDigits
   return emitColumns
 }
 
