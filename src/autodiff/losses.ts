@@ -31,7 +31,8 @@ function labelsOf({ dims }: TensorType): TensorType {
 /** Minus the mean of the log-probabilities of the labelled classes; a label out of range refuses the run. */
 function negativeMeanAt(b: Builder, logs: Ref, labels: Ref): Ref {
   const places = b.reshape(labels, [...labels.dims, 1])
-  return b.neg(meanOf(b, b.op('GatherElements', [logs, places], { axis: logs.dims.length - 1 })))
+  const picked = b.op('GatherElements', [logs, places], { axis: logs.dims.length - 1 })
+  return b.sub(b.scalar(logs.dtype, 0), meanOf(b, picked)) // no loss is +0
 }
 
 /** -log softmax(logits)[label]. Logits are float [..., classes], labels int64 [...]. */
