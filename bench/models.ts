@@ -14,12 +14,17 @@ export interface Sample {
 
 const OPSET = 21
 
-/** A source of numbers that look normally distributed: the sum of four uniform ones. Integer arithmetic, the same everywhere. */
+/**
+ * A source of numbers that look normally distributed: the sum of four uniform ones. Integer arithmetic, the same everywhere. The
+ * counter is mixed well (the finalizer of MurmurHash3), since numbers whose low bits repeat along a column would round alike.
+ */
 export function normals(seed: number): (dims: readonly number[], deviation?: number) => Tensor {
   let state = seed >>> 0
   const uniform = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32 - 0.5
+    state = (state + 0x9e3779b9) >>> 0
+    let bits = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
+    bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
+    return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32 - 0.5
   }
   return (dims, deviation = 1) => {
     const data = new Float32Array(sizeOf(dims))

@@ -1,0 +1,22 @@
+/**
+ * Runs one bench: `npm run bench -- NAME [--json]`. Each bench is a file of this folder that also runs alone.
+ */
+import { printMachine } from './measure.js'
+
+const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+  exact: () => import('./exact.js'),
+  accuracy: () => import('./accuracy.js'),
+  commitment: () => import('./commitment.js'),
+  hashing: () => import('./hashing.js'),
+  onnx: () => import('./onnx.js'),
+  receipts: () => import('./receipts.js'),
+}
+
+const name = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? ''
+if (Object.hasOwn(BENCHES, name)) {
+  printMachine()
+  await BENCHES[name]()
+} else {
+  console.error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')} [--json]`)
+  process.exitCode = 2
+}
