@@ -22,7 +22,10 @@ const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'
 export function fromHex(hex: string, length?: number): Uint8Array {
   const digits = hex.startsWith('0x') ? hex.slice(2) : hex
   demand(/^([0-9a-f]{2})*$/.test(digits), 'core/bad-hex', () => 'not lower-case hexadecimal')
-  demand(length === undefined || digits.length === 2 * length, 'core/bad-hex', () => 'wrong length', { expected: length, found: digits.length / 2 })
+  demand(length === undefined || digits.length === 2 * length, 'core/bad-hex', () => 'wrong length', {
+    expected: length,
+    found: digits.length / 2,
+  })
   return Uint8Array.from({ length: digits.length / 2 }, (_, i) => parseInt(digits.slice(2 * i, 2 * i + 2), 16))
 }
 
