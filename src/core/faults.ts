@@ -34,7 +34,10 @@ export const FAULTS = {
   'onnx/unsupported': { exit: 2, summary: 'something that ONNX defines and this reader does not carry' },
   'onnx/bad-version': { exit: 2, summary: 'an IR or opset version outside the supported range' },
   'onnx/bad-tensor': { exit: 2, summary: 'an initializer whose data does not fit its dtype and dims' },
-  'onnx/bad-external-data': { exit: 2, summary: 'external data is missing, out of range or outside of the folder of the model' },
+  'onnx/bad-external-data': {
+    exit: 2,
+    summary: 'external data is missing, out of range or outside of the folder of the model',
+  },
   'onnx/duplicate-name': { exit: 2, summary: 'a value is defined twice' },
   'onnx/undefined-name': { exit: 2, summary: 'a node reads a value that nothing defines' },
   'onnx/cycle': { exit: 2, summary: 'nodes depend on each other in a circle' },
@@ -53,14 +56,20 @@ export const FAULTS = {
   'autodiff/no-gradient': { exit: 2, summary: 'an op without a gradient rule stands between the loss and a parameter' },
   'autodiff/not-scalar': { exit: 2, summary: 'what is differentiated is not one floating-point number' },
   'autodiff/nothing-to-train': { exit: 2, summary: 'the loss depends on no parameter that may be trained' },
-  'autodiff/bad-option': { exit: 2, summary: 'a training option out of its range, or a name that the model does not have' },
+  'autodiff/bad-option': {
+    exit: 2,
+    summary: 'a training option out of its range, or a name that the model does not have',
+  },
   // data
   'data/bad-dataset': { exit: 2, summary: 'columns that do not make a data set' },
   'data/bad-csv': { exit: 2, summary: 'text that is not numbers in lines of equally many fields' },
   'data/bad-raw': { exit: 2, summary: 'a raw file that is not a whole number of samples' },
   'data/wrong-dataset': { exit: 1, summary: 'the data set has another root than the schedule names' },
   'data/wrong-sample': { exit: 1, summary: 'a sample that is not the one that the schedule draws, or of another type' },
-  'data/bad-schedule': { exit: 1, summary: 'a schedule that breaks a rule of the format, or does not fit its data set' },
+  'data/bad-schedule': {
+    exit: 1,
+    summary: 'a schedule that breaks a rule of the format, or does not fit its data set',
+  },
   'data/bad-initial': { exit: 2, summary: 'an initialisation rule that does not exist or does not fit its parameter' },
   'data/wrong-initial': { exit: 1, summary: 'rules or checkpoint are not those that the schedule names' },
   // runtime
@@ -107,7 +116,10 @@ export const FAULTS = {
   'attest/late-seal': { exit: 1, summary: 'a seal after the seal deadline or after a reveal' },
   'attest/early-reveal': { exit: 1, summary: 'a result shown before the seals were closed' },
   'attest/withheld': { exit: 1, summary: 'a seal that was never opened' },
-  'attest/no-replicas': { exit: 2, summary: 'neither the policy nor a draw names the replicas; seats are never first come' },
+  'attest/no-replicas': {
+    exit: 2,
+    summary: 'neither the policy nor a draw names the replicas; seats are never first come',
+  },
   'attest/bad-draw': { exit: 1, summary: 'the replicas are not those that the beacon draws' },
   'attest/no-equivocation': { exit: 1, summary: 'the two statements do not contradict each other' },
   'attest/bad-order': { exit: 1, summary: 'a list that is not in its one right order' },
@@ -172,7 +184,12 @@ function describe(code: FaultCode, message: string, { expected, found, where, hi
 }
 
 /** Throws the fault unless the condition holds. The message is made only when it is needed. */
-export function demand(condition: unknown, code: FaultCode, message: () => string, detail?: FaultDetail): asserts condition {
+export function demand(
+  condition: unknown,
+  code: FaultCode,
+  message: () => string,
+  detail?: FaultDetail,
+): asserts condition {
   if (!condition) throw new Fault(code, message(), detail)
 }
 
