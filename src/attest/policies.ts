@@ -3,10 +3,10 @@
  * @module
  */
 import { encodeAbi } from '../core/abi.js'
-import { concat, equal, uint64, utf8, type Bytes32 } from '../core/bytes.js'
+import { equal, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { keccak256 } from '../core/keccak.js'
-import { sha256Of } from '../core/sha256.js'
+import { integers, seedOf } from '../data/seeds.js'
 import { ZERO_ADDRESS, toAddress, type Address } from '../receipt/fields.js'
 import type { Policy } from '../receipt/policy.js'
 
@@ -48,27 +48,9 @@ export function draw(policy: Policy, { job, candidates, beacon }: Draw): readonl
   )
   demand(candidates.length >= policy.replicas, 'attest/bad-draw', () => 'fewer candidates than seats')
   const pool = [...inOrder(candidates)]
-  const next = streamOf(sha256Of(utf8('countersign seed'), job, beacon))
+  const next = integers(seedOf(job, beacon), { label: 'replicas' })
   const drawn = Array.from({ length: policy.replicas }, () => pool.splice(next(pool.length), 1)[0])
   return Object.freeze(drawn.sort())
-}
-
-/** Label of this stream in the table of docs/formats.md. */
-const REPLICAS_LABEL = Uint8Array.of(0, 1)
-const SPAN = 1n << 64n
-
-function streamOf(seed: Bytes32): (limit: number) => number {
-  let counter = 0
-  const word = (): bigint => {
-    const block = sha256Of(seed, REPLICAS_LABEL, concat(new Uint8Array(12), uint64(counter++)))
-    return new DataView(block.buffer, block.byteOffset).getBigUint64(0)
-  }
-  return (limit) => {
-    const fair = SPAN - (SPAN % BigInt(limit))
-    let value = word()
-    while (value >= fair) value = word()
-    return Number(value % BigInt(limit))
-  }
 }
 
 /**

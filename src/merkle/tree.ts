@@ -365,6 +365,8 @@ export const KINDS = {
   segmentValues: 0x0d,
   /** The inputs of every step of a run that has several. */
   runInputs: 0x0e,
+  /** The rules by which parameters start, one a parameter. */
+  initial: 0x0f,
 } as const
 
 /** A name in the table of kinds. */
