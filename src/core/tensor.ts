@@ -26,7 +26,16 @@ export type DType = keyof typeof DTYPES
 
 /** The typed array that holds elements of a dtype (float16 and bfloat16 as their 16 bits, bool as one byte 0 or 1). */
 export type TensorData =
-  | Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
 
 /** Element type and dimensions. */
 export interface TensorType {
@@ -72,13 +81,24 @@ export function allocate(dtype: DType, size: number): TensorData {
  * A tensor from its parts, checked.
  * @throws Fault `core/bad-tensor` where the data is of another type or length than dtype and dims demand.
  */
-export function tensor(dtype: DType, dims: readonly number[], data: TensorData | readonly number[] | readonly bigint[]): Tensor {
+export function tensor(
+  dtype: DType,
+  dims: readonly number[],
+  data: TensorData | readonly number[] | readonly bigint[],
+): Tensor {
   demand(dtype in DTYPES, 'core/bad-tensor', () => `no dtype ${String(dtype)}`)
   for (const dim of dims) demand(Number.isSafeInteger(dim) && dim >= 0, 'core/bad-tensor', () => `dimension ${dim}`)
   const Data = DTYPES[dtype].array
-  const array = Array.isArray(data) ? (Data as { from(values: readonly unknown[]): TensorData }).from(data) : (data as TensorData)
-  demand(array instanceof Data, 'core/bad-tensor', () => `${dtype} needs ${Data.name}`, { found: array.constructor.name })
-  demand(array.length === sizeOf(dims), 'core/bad-tensor', () => `data does not fill [${dims}]`, { expected: sizeOf(dims), found: array.length })
+  const array = Array.isArray(data)
+    ? (Data as { from(values: readonly unknown[]): TensorData }).from(data)
+    : (data as TensorData)
+  demand(array instanceof Data, 'core/bad-tensor', () => `${dtype} needs ${Data.name}`, {
+    found: array.constructor.name,
+  })
+  demand(array.length === sizeOf(dims), 'core/bad-tensor', () => `data does not fill [${dims}]`, {
+    expected: sizeOf(dims),
+    found: array.length,
+  })
   return { dtype, dims: [...dims], data: array }
 }
 
@@ -100,7 +120,12 @@ export function fromBytes(type: TensorType, bytes: Uint8Array): Tensor {
     expected: byteLength(type),
     found: bytes.length,
   })
-  if (type.dtype === 'bool') demand(bytes.every((b) => b < 2), 'core/bad-tensor', () => 'a bool is 0 or 1')
+  if (type.dtype === 'bool')
+    demand(
+      bytes.every((b) => b < 2),
+      'core/bad-tensor',
+      () => 'a bool is 0 or 1',
+    )
   const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
   const data = new Data(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.length / width)
   return { dtype: type.dtype, dims: [...type.dims], data }
