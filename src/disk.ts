@@ -23,7 +23,10 @@ export async function readRegular(path: string, limit: number): Promise<Uint8Arr
   const stat = await lstat(path).catch(() => undefined)
   if (stat === undefined) return undefined
   demand(stat.isFile(), 'bundle/not-regular', () => basename(path))
-  demand(stat.size <= limit, 'bundle/wrong-size', () => basename(path), { expected: `at most ${limit}`, found: stat.size })
+  demand(stat.size <= limit, 'bundle/wrong-size', () => basename(path), {
+    expected: `at most ${limit}`,
+    found: stat.size,
+  })
   const file = await openFile(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const bytes = new Uint8Array(stat.size)
@@ -41,9 +44,17 @@ export function bundleReader(folder: string): BundleReader {
     read: (path, limit) => readRegular(join(folder, path), limit),
     async list() {
       const top = await readdir(folder, { withFileTypes: true })
-      for (const entry of top) demand(entry.isFile() || (entry.isDirectory() && entry.name === 'objects'), 'bundle/not-regular', () => entry.name)
+      for (const entry of top)
+        demand(
+          entry.isFile() || (entry.isDirectory() && entry.name === 'objects'),
+          'bundle/not-regular',
+          () => entry.name,
+        )
       const objects = top.some((entry) => entry.name === 'objects') ? await readdir(join(folder, 'objects')) : []
-      return [...top.filter((entry) => entry.isFile()).map((entry) => entry.name), ...objects.map((name) => `objects/${name}`)]
+      return [
+        ...top.filter((entry) => entry.isFile()).map((entry) => entry.name),
+        ...objects.map((name) => `objects/${name}`),
+      ]
     },
   }
 }
@@ -55,7 +66,9 @@ export function bundleReader(folder: string): BundleReader {
  */
 export async function writeBundle(files: BundleFiles, folder: string): Promise<void> {
   const target = resolve(folder)
-  demand((await lstat(target).catch(() => undefined)) === undefined, 'bundle/exists', () => folder, { hint: 'choose another folder' })
+  demand((await lstat(target).catch(() => undefined)) === undefined, 'bundle/exists', () => folder, {
+    hint: 'choose another folder',
+  })
   await mkdir(dirname(target), { recursive: true })
   const partial = join(dirname(target), `.partial-${basename(target)}-${process.pid}`)
   try {
@@ -99,7 +112,8 @@ export function externalData(folder: string): ExternalData {
     const path = join(root, location)
     const stat = lstatSync(path, { throwIfNoEntry: false })
     const inside = stat?.isFile() && realpathSync(path).startsWith(root + sep)
-    if (!inside) throw new Fault('onnx/bad-external-data', `${JSON.stringify(location)} is not a regular file beside the model`)
+    if (!inside)
+      throw new Fault('onnx/bad-external-data', `${JSON.stringify(location)} is not a regular file beside the model`)
     return readRange(path, { offset, length })
   }
 }
@@ -108,9 +122,18 @@ function readRange(path: string, { offset, length }: { offset: number; length: n
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const { size } = fstatSync(file)
-    demand(offset >= 0 && length >= 0 && offset + length <= size, 'onnx/bad-external-data', () => 'a range outside of the file', { found: `${offset}+${length} of ${size}` })
+    demand(
+      offset >= 0 && length >= 0 && offset + length <= size,
+      'onnx/bad-external-data',
+      () => 'a range outside of the file',
+      { found: `${offset}+${length} of ${size}` },
+    )
     const bytes = new Uint8Array(length)
-    demand(readSync(file, bytes, 0, length, offset) === length, 'onnx/bad-external-data', () => 'the file changed while it was read')
+    demand(
+      readSync(file, bytes, 0, length, offset) === length,
+      'onnx/bad-external-data',
+      () => 'the file changed while it was read',
+    )
     return bytes
   } finally {
     closeSync(file)
@@ -147,7 +170,9 @@ export async function readDataset(sources: Readonly<Record<string, ColumnSource>
     demand(bytes !== undefined, 'cli/not-found', () => path)
     files.set(path, bytes)
   }
-  const columns = Object.entries(sources).map(([name, source]) => [name, columnOf(files.get(source.path)!, source)] as const)
+  const columns = Object.entries(sources).map(
+    ([name, source]) => [name, columnOf(files.get(source.path)!, source)] as const,
+  )
   return datasetFrom(Object.fromEntries(columns))
 }
 
