@@ -31,12 +31,15 @@ function productsOf(program: Program, node: NodeValue): number {
 
 /** The forecast of one step. */
 export function estimate(program: Program): Estimate {
-  const bytes = (from: number, to: number) => program.values.slice(from, to).reduce((sum, value) => sum + byteLength(value), 0)
+  const bytes = (from: number, to: number) =>
+    program.values.slice(from, to).reduce((sum, value) => sum + byteLength(value), 0)
   const { parameters, inputs, constants } = program.counts
   const nodes = program.values.filter((value): value is NodeValue => value.kind === 'node')
   const products = nodes.reduce((sum, node) => sum + productsOf(program, node), 0)
   const elements = nodes.reduce((sum, node) => sum + sizeOf(node.dims), 0)
-  const slow = nodes.filter((node) => opOf(node.op).referee === 'elementary').reduce((sum, node) => sum + sizeOf(node.dims), 0)
+  const slow = nodes
+    .filter((node) => opOf(node.op).referee === 'elementary')
+    .reduce((sum, node) => sum + sizeOf(node.dims), 0)
   return {
     stateBytes: bytes(0, parameters),
     constantBytes: bytes(parameters + inputs, parameters + inputs + constants),
@@ -59,7 +62,8 @@ function peakOf(program: Program): number {
   program.values.forEach((value, number) => {
     alive += byteLength(value)
     peak = Math.max(peak, alive)
-    for (const done of freed.get(number) ?? []) if (program.values[done].kind === 'node') alive -= byteLength(program.values[done])
+    for (const done of freed.get(number) ?? [])
+      if (program.values[done].kind === 'node') alive -= byteLength(program.values[done])
   })
   return peak
 }
