@@ -15,7 +15,17 @@ import { SCATTER } from './scatter.js'
 import { SUMS } from './sums.js'
 
 /** Every exact op. */
-export const OPS: readonly ExactOp[] = [...ELEMENTWISE, ...CASTS, ...BITS, ...ELEMENTARY_OPS, ...SUMS, ...ORDER, ...MOVEMENT, ...SCATTER, ...SCANS]
+export const OPS: readonly ExactOp[] = [
+  ...ELEMENTWISE,
+  ...CASTS,
+  ...BITS,
+  ...ELEMENTARY_OPS,
+  ...SUMS,
+  ...ORDER,
+  ...MOVEMENT,
+  ...SCATTER,
+  ...SCANS,
+]
 
 const BY_NAME = new Map(OPS.map((op) => [op.name, op]))
 const BY_NUMBER = new Map(OPS.map((op) => [op.number, op]))
