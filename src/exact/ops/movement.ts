@@ -189,7 +189,12 @@ const EXPAND: ExactOp = {
 }
 
 /** Types that the kernel of Pad does not take. */
-const PADDED_AS: Partial<Record<DType, DType>> = { int16: 'int32', uint16: 'int32', float16: 'int32', bfloat16: 'int32' }
+const PADDED_AS: Partial<Record<DType, DType>> = {
+  int16: 'int32',
+  uint16: 'int32',
+  float16: 'int32',
+  bfloat16: 'int32',
+}
 
 /** Copies of the second operand, a scalar, around the first: `pads` holds the counts before every axis, then those behind. */
 const PAD: ExactOp = {
