@@ -158,7 +158,8 @@ function orderable(g: Emitter, x: string, dtype: DType): string {
 
 /** Places of the k best elements of one line, best first; equal elements in the order of their places. */
 function bestPlaces(line: readonly (number | bigint)[], k: number, sign: 1 | -1): number[] {
-  const order = (a: number, b: number) => (better(sign, line[a], line[b]) ? -1 : better(sign, line[b], line[a]) ? 1 : a - b)
+  const order = (a: number, b: number) =>
+    better(sign, line[a], line[b]) ? -1 : better(sign, line[b], line[a]) ? 1 : a - b
   return line
     .map((_, i) => i)
     .sort(order)
