@@ -33,7 +33,10 @@ export interface Conformance {
 
 /** Bits that arithmetic stumbles over, then bits from a linear congruential generator (Numerical Recipes constants). */
 const EDGES: Partial<Record<DType, readonly number[]>> = {
-  float32: [0, 0x80000000, 1, 0x80000001, 0x007fffff, 0x00800000, 0x3f800000, 0xbf800000, 0x3f000000, 0x3fc00000, 0x40200000, 0x4b800001, 0x33000000, 0x42b17218, 0xc2cff1b5, 0x3f7fffff],
+  float32: [
+    0, 0x80000000, 1, 0x80000001, 0x007fffff, 0x00800000, 0x3f800000, 0xbf800000, 0x3f000000, 0x3fc00000, 0x40200000,
+    0x4b800001, 0x33000000, 0x42b17218, 0xc2cff1b5, 0x3f7fffff,
+  ],
   float16: [0, 0x8000, 1, 0x03ff, 0x0400, 0x3c00, 0xbc00, 0x3800, 0x7bff, 0xfbff],
   bfloat16: [0, 0x8000, 1, 0x0080, 0x3f80, 0xbf80, 0x3f00, 0x4049],
 }
@@ -52,14 +55,16 @@ export function sample({ dtype, dims, low, high }: OperandSample, seed: number):
     if (low !== undefined) write(asElement(dtype, low + (word % (high! - low + 1))))
     else if (dtype === 'float32') write(((bits[0] = i < edges.length ? edges[i] : moderate(word)), single[0]))
     else if (dtype === 'float64') write(((bits[0] = moderate(word)), single[0]) * (1 + next() * 2 ** -40))
-    else if (dtype === 'float16' || dtype === 'bfloat16') write(edges[i] ?? (dtype === 'float16' ? 0x3000 + (word & 0x8fff) : 0x3e00 + (word & 0x81ff)))
+    else if (dtype === 'float16' || dtype === 'bfloat16')
+      write(edges[i] ?? (dtype === 'float16' ? 0x3000 + (word & 0x8fff) : 0x3e00 + (word & 0x81ff)))
     else if (dtype === 'bool') write(word >>> 31)
     else write(DTYPES[dtype].bytes === 8 ? (BigInt(word) << 32n) | BigInt(next()) : word)
   }
   return { dtype, dims, data }
 }
 
-const asElement = (dtype: DType, value: number): number | bigint => (dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value)
+const asElement = (dtype: DType, value: number): number | bigint =>
+  dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value
 
 /** Bits of a float32 of either sign with an exponent in [-12, 3]. */
 const moderate = (word: number): number => ((word & 0x807fffff) | ((115 + ((word >>> 23) & 15)) << 23)) >>> 0
@@ -69,13 +74,22 @@ export function conformanceCases(): readonly ConformanceCase[] {
   return OPS.flatMap((op) => (SAMPLES[op.name] ?? []).map((given, i) => caseOf(op.name, given, i)))
 }
 
-function caseOf(op: string, given: { readonly operands: readonly OperandSample[]; readonly attributes?: Attributes }, index: number): ConformanceCase {
+function caseOf(
+  op: string,
+  given: { readonly operands: readonly OperandSample[]; readonly attributes?: Attributes },
+  index: number,
+): ConformanceCase {
   const b = new Builder()
   const refs = given.operands.map((operand, i) => b.input(`x${i}`, operand))
   const y = b.op(op, refs, given.attributes ?? {})
   // A NaN must not reach an output; among the values it is compared like any other.
   const { program } = b.finish({ outputs: [['y', isFloat(y.dtype) ? b.isNaN(y) : y]] })
-  return { name: `${op} ${given.operands.map((o) => `${o.dtype}[${o.dims}]`).join(' ')}`, op, program, inputs: given.operands.map((operand, i) => sample(operand, index * 16 + i + 1)) }
+  return {
+    name: `${op} ${given.operands.map((o) => `${o.dtype}[${o.dims}]`).join(' ')}`,
+    op,
+    program,
+    inputs: given.operands.map((operand, i) => sample(operand, index * 16 + i + 1)),
+  }
 }
 
 /** The root over all values of a case on a runtime. */
@@ -90,12 +104,17 @@ export async function rootOf({ program, inputs }: ConformanceCase, runtime: Runt
 }
 
 /** Runs the whole table on a runtime. Cost: a few seconds. */
-export async function conformance(runtime: Runtime, options: { onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {}): Promise<readonly Conformance[]> {
+export async function conformance(
+  runtime: Runtime,
+  options: { onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
+): Promise<readonly Conformance[]> {
   const cases = conformanceCases()
   const results: Conformance[] = []
   for (const [i, item] of cases.entries()) {
     throwIfAborted(options.signal)
-    const found = await rootOf(item, runtime).catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+    const found = await rootOf(item, runtime).catch((error: unknown) =>
+      error instanceof Error ? error.message : String(error),
+    )
     results.push({ name: item.name, op: item.op, conforms: found === CONFORMANCE_ROOTS[i], found })
     options.onProgress?.(i + 1, cases.length)
   }
