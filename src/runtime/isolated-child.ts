@@ -21,11 +21,16 @@ async function answer(request: Request): Promise<Reply> {
     return { kind: 'opened' }
   }
   const result = await session!.step(request.inputs)
-  return { kind: 'stepped', result, carried: session!.program.carries.map(({ parameter }) => session!.state[parameter]) }
+  return {
+    kind: 'stepped',
+    result,
+    carried: session!.program.carries.map(({ parameter }) => session!.state[parameter]),
+  }
 }
 
 function replyTo(error: unknown): Reply {
-  if (error instanceof Refusal) return { kind: 'refused', node: error.node, element: error.element, reason: error.reason }
+  if (error instanceof Refusal)
+    return { kind: 'refused', node: error.node, element: error.element, reason: error.reason }
   if (Fault.is(error)) return { kind: 'fault', code: error.code, message: error.message }
   return { kind: 'fault', code: 'runtime/failed', message: error instanceof Error ? error.message : String(error) }
 }
