@@ -10,12 +10,25 @@ import type { Tensor } from '../core/tensor.js'
 import { encode } from '../exact/format.js'
 import type { Program } from '../exact/program.js'
 import type { Reason } from '../exact/op.js'
-import { Refusal, demandTypes, type OpenOptions, type Platform, type Runtime, type Session, type StepResult } from './runtime.js'
+import {
+  Refusal,
+  demandTypes,
+  type OpenOptions,
+  type Platform,
+  type Runtime,
+  type Session,
+  type StepResult,
+} from './runtime.js'
 
 /** What the parent asks. */
 export type Request =
   | { readonly kind: 'describe' }
-  | { readonly kind: 'open'; readonly program: Uint8Array; readonly state: readonly Tensor[]; readonly record: OpenOptions['record'] }
+  | {
+      readonly kind: 'open'
+      readonly program: Uint8Array
+      readonly state: readonly Tensor[]
+      readonly record: OpenOptions['record']
+    }
   | { readonly kind: 'step'; readonly inputs: readonly Tensor[] }
 
 /** What the child answers. */
@@ -36,7 +49,11 @@ class Child {
 
   constructor(runtime: string) {
     const execArgv = source ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []
-    this.#process = fork(CHILD, [runtime], { serialization: 'advanced', execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+    this.#process = fork(CHILD, [runtime], {
+      serialization: 'advanced',
+      execArgv,
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    })
     this.#process.once('exit', (code, signal) => (this.#dead = signal ?? `exit code ${code}`))
     this.#process.once('error', (error) => (this.#dead = error.message))
   }
@@ -51,8 +68,10 @@ class Child {
         act()
       }
       const answer = (reply: unknown) => done(() => resolve(reply as Reply))
-      const died = () => done(() => reject(new Fault('runtime/failed', `the process of the runtime died: ${this.#dead}`)))
-      const abort = () => done(() => (this.end(), reject(new Fault('core/aborted', 'cancelled', { cause: signal?.reason }))))
+      const died = () =>
+        done(() => reject(new Fault('runtime/failed', `the process of the runtime died: ${this.#dead}`)))
+      const abort = () =>
+        done(() => (this.end(), reject(new Fault('core/aborted', 'cancelled', { cause: signal?.reason }))))
       if (this.#dead !== undefined) return died()
       child.once('message', answer).once('exit', died).once('error', died)
       signal?.addEventListener('abort', abort)
