@@ -41,14 +41,12 @@ const typed = fc.letrec<{ node: Typed }>((tie) => ({
   ),
 })).node
 
-const typesWithValues = fc
-  .array(typed, { minLength: 1, maxLength: 4 })
-  .chain((items) =>
-    fc.record({
-      types: fc.constant(items.map((item) => item.type)),
-      values: fc.tuple(...items.map((item) => item.values)),
-    }),
-  )
+const typesWithValues = fc.array(typed, { minLength: 1, maxLength: 4 }).chain((items) =>
+  fc.record({
+    types: fc.constant(items.map((item) => item.type)),
+    values: fc.tuple(...items.map((item) => item.values)),
+  }),
+)
 
 /** The form that ethers takes and gives: bytes as 0x text, its tuple type spelled out. */
 const forEthers = (types: readonly string[]): string[] => types.map((type) => type.replaceAll('(', 'tuple('))
