@@ -34,8 +34,7 @@ describe('a whole bundle', () => {
         const flipped = bytes.slice()
         flipped[bit >> 3] ^= 1 << (bit & 7)
         flips++
-        const check = async () =>
-          Bundle.verify(await Bundle.decode(Bundle.readerOf(new Map(files).set(path, flipped))))
+        const check = async () => Bundle.verify(await Bundle.decode(Bundle.readerOf(new Map(files).set(path, flipped))))
         const result = await check().catch((error: unknown) => error)
         if (!Fault.is(result)) accepted.push(`${path} bit ${bit}: ${String(result)}`)
       }
