@@ -4,7 +4,7 @@
  */
 import { demand } from '../core/faults.js'
 import type { Builder, Ref } from '../exact/builder.js'
-import { constant, type Schedule } from './schedules.js'
+import { constant, type Schedule } from './rates.js'
 
 /** A parameter before a step, its gradient, and its state in the order of the optimizer's slots. */
 export interface Held {

@@ -6,7 +6,7 @@ export { Builder, type Ref } from './builder.js'
 export { compile, type CompileOptions, type Compiled } from './compile.js'
 export { estimate, type Estimate } from './estimate.js'
 export { FORMAT_VERSION, NUMERICS_VERSION, decode, encode, hash, leavesOf, treeOfProgram } from './format.js'
-export { lower, type LowerOptions, type Lowered } from './lower.js'
+export { lower, standalone, type LowerOptions, type Lowered } from './lower.js'
 export type { EmittedAttribute, EmittedNode, Emitter } from './emitter.js'
 export {
   REASONS,

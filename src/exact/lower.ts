@@ -55,39 +55,54 @@ const valueName = (number: number) => `v${number}`
 export function lower(program: Program, { record, numbers = [], digits }: LowerOptions): Lowered {
   const g = new Emitter({ digits })
   const carried = new Set(program.carries.map((carry) => carry.parameter))
-  const names = new Map<number, string>()
   const fixed: number[] = []
   const feeds = new Map<number, string>()
-  const suspicions: Suspicion[] = []
-  program.values.forEach((value, number) => {
-    if (value.kind === 'node') {
-      const inputs = value.inputs.map((input) => (input === ABSENT ? '' : names.get(input)!))
-      const node = {
-        attributes: value.attributes,
-        inputs: value.inputs.filter((i) => i !== ABSENT).map((i) => program.values[i]),
-        output: value,
-      }
-      const row = opOf(value.op)
-      const suspicion = row.faults?.suspect(g, inputs, node) ?? ''
-      if (suspicion !== '') suspicions.push({ kind: 'nodes', number, name: suspicion })
-      names.set(number, row.lower(g, inputs, node))
-      return
-    }
-    if (value.kind === 'constant') return void names.set(number, g.constant(value.tensor))
-    names.set(number, valueName(number))
-    if (value.kind === 'parameter' && !carried.has(number)) {
+  const { names, suspicions } = emitValues(g, program, (number) => {
+    if (program.values[number].kind === 'parameter' && !carried.has(number)) {
       fixed.push(number)
       g.fix(valueName(number))
     } else feeds.set(number, valueName(number))
   })
-  for (const number of new Set(numbers)) {
-    const value = program.values[number]
-    const name = value.kind === 'node' ? emitMayHoldNaN(g, names.get(number)!, value) : ''
-    if (name !== '') suspicions.push({ kind: 'results', number, name })
-  }
+  suspicions.push(...emitResultSuspicions(g, { program, names, numbers }))
   const faults = emitFaults(g, suspicions)
-  const fetches = new Map(record.filter((n) => program.values[n].kind === 'node').map((n) => [n, names.get(n)!]))
+  const fetches = new Map(record.filter((n) => program.values[n].kind === 'node').map((n) => [n, names[n]]))
   return assemble({ g, program, fixed, feeds, fetches, faults })
+}
+
+/** Emits every value of a program and the suspicions of its fault points; `outside` is told of parameters and inputs, in order. */
+function emitValues(g: Emitter, program: Program, outside: (number: number) => void) {
+  const names: string[] = []
+  const suspicions: Suspicion[] = []
+  program.values.forEach((value, number) => {
+    if (value.kind === 'constant') return void names.push(g.constant(value.tensor))
+    if (value.kind !== 'node') {
+      outside(number)
+      return void names.push(valueName(number))
+    }
+    const inputs = value.inputs.map((input) => (input === ABSENT ? '' : names[input]))
+    const node = {
+      attributes: value.attributes,
+      inputs: value.inputs.filter((i) => i !== ABSENT).map((i) => program.values[i]),
+      output: value,
+    }
+    const row = opOf(value.op)
+    const suspicion = row.faults?.suspect(g, inputs, node) ?? ''
+    if (suspicion !== '') suspicions.push({ kind: 'nodes', number, name: suspicion })
+    names.push(row.lower(g, inputs, node))
+  })
+  return { names, suspicions }
+}
+
+/** Emits the search for NaN in results. */
+function emitResultSuspicions(
+  g: Emitter,
+  { program, names, numbers }: { program: Program; names: readonly string[]; numbers: readonly number[] },
+): Suspicion[] {
+  return [...new Set(numbers)].flatMap((number): Suspicion[] => {
+    const value = program.values[number]
+    const name = value.kind === 'node' ? emitMayHoldNaN(g, names[number], value) : ''
+    return name === '' ? [] : [{ kind: 'results', number, name }]
+  })
 }
 
 interface Suspicion {
@@ -224,6 +239,58 @@ function attributeOf(value: EmittedAttribute): Attribute {
   if (typeof value === 'string') return { kind: 'string', value: new TextEncoder().encode(value) }
   if ('float' in value) return { kind: 'float', value: value.float }
   return { kind: 'ints', value: value.map(BigInt) }
+}
+
+/**
+ * A step of a program as one standard ONNX model that anybody can run: (inputs, carried parameters) by their names -> outputs by their
+ * names, `next <parameter>` for every carried one, and `suspicions`, an int32 vector of zeros unless a fault point may have been met.
+ * The other parameters are initializers. At optimization level "disabled" it gives the bits of the program. 16-bit floats travel as uint16.
+ */
+export function standalone(program: Program, state: readonly Tensor[]): Model {
+  const g = new Emitter({ digits: false })
+  const results = [...program.outputs, ...program.carries.map((carry) => carry.value)]
+  const { names, suspicions } = emitValues(g, program, () => undefined)
+  suspicions.push(...emitResultSuspicions(g, { program, names, numbers: results }))
+  const faults = emitFaults(g, suspicions)
+  const { parameters, inputs } = program.counts
+  const taken = new Set([...g.initializers.keys(), ...g.nodes.flatMap((node) => node.outputs)])
+  const outside = [...program.names.parameters, ...program.names.inputs].map((name) => unused(name, taken))
+  const carried = program.carries.map(({ parameter }) => parameter)
+  const fixed = state.map((_, i) => i).filter((i) => !carried.includes(i))
+  const nexts = carried.map((parameter) => `next ${program.names.parameters[parameter]}`)
+  const outputs = [...program.names.outputs, ...nexts].map((name) => unused(name, taken))
+  const given = new Map(outside.map((name, number) => [valueName(number), name]))
+  const rename = (name: string) => given.get(name) ?? name
+  const copies = [...results.map((number) => names[number]), ...(faults ? [faults.name] : [])]
+  const ends = faults ? [...outputs, unused('suspicions', taken)] : outputs
+  const live = liveNodes(g.nodes, copies)
+  const identities = ends.map((name, i): EmittedNode => ({
+    op: 'Identity',
+    inputs: [copies[i]],
+    outputs: [name],
+    attributes: {},
+    fixed: false,
+  }))
+  const port = (number: number): Port => ({
+    name: outside[number],
+    dtype: carrierOf(program.values[number].dtype),
+    dims: program.values[number].dims,
+  })
+  return modelOf({
+    nodes: [...live, ...identities].map((node) => ({ ...node, inputs: node.inputs.map(rename) })),
+    inputs: [...Array.from({ length: inputs }, (_, i) => parameters + i), ...carried].map(port),
+    outputs: ends,
+    g,
+    weights: new Map(fixed.map((i) => [outside[i], { ...state[i], dtype: carrierOf(state[i].dtype) }])),
+  })
+}
+
+/** The name, or the next like it that is not taken; it is taken then. */
+function unused(name: string, taken: Set<string>): string {
+  let free = name === '' ? 'unnamed' : name
+  while (taken.has(free)) free += "'"
+  taken.add(free)
+  return free
 }
 
 /** The node at this number. */

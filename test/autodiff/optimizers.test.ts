@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { LOSSES } from '../../src/autodiff/losses.js'
 import { adam, adamW, clipped, sgd, type Optimizer } from '../../src/autodiff/optimizers.js'
-import { constant, cosine, warmup, type Schedule } from '../../src/autodiff/schedules.js'
+import { constant, cosine, warmup, type Schedule } from '../../src/autodiff/rates.js'
 import { tensor, type Tensor } from '../../src/core/tensor.js'
 import { Builder, type Ref } from '../../src/exact/builder.js'
 import { conform } from '../exact/conform.js'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as Optimizer from '../../src/autodiff/optimizers.js'
-import * as Schedule from '../../src/autodiff/schedules.js'
+import * as LearningRate from '../../src/autodiff/rates.js'
 import { accuracy } from '../../src/autodiff/losses.js'
 import { from, stateFor, type Training } from '../../src/autodiff/training.js'
 import { toHex } from '../../src/core/bytes.js'
@@ -80,7 +80,7 @@ const OPTIMIZERS = [
   Optimizer.sgd(0.1),
   Optimizer.sgd(0.05, { momentum: 0.9, weightDecay: 0.001 }),
   Optimizer.sgd(0.05, { momentum: 0.9, nesterov: true }),
-  Optimizer.adam(Schedule.warmup(Schedule.cosine(0.05, { steps: 10, floor: 0.001 }), { steps: 3 }), {
+  Optimizer.adam(LearningRate.warmup(LearningRate.cosine(0.05, { steps: 10, floor: 0.001 }), { steps: 3 }), {
     weightDecay: 0.01,
   }),
   Optimizer.adamW(0.02),
