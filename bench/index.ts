@@ -5,6 +5,7 @@ import { printMachine } from './measure.js'
 
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   exact: () => import('./exact.js'),
+  training: () => import('./training.js'),
   accuracy: () => import('./accuracy.js'),
   commitment: () => import('./commitment.js'),
   hashing: () => import('./hashing.js'),

@@ -35,7 +35,7 @@ export function normals(seed: number): (dims: readonly number[], deviation?: num
 }
 
 /** Collects the nodes and initializers of one model with input x and output y. */
-class Draft {
+export class Draft {
   readonly nodes: Node[] = []
   readonly initializers = new Map<string, Tensor>()
   readonly normal: ReturnType<typeof normals>

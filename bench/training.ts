@@ -1,0 +1,116 @@
+/**
+ * A step of training as an exact program on `ort-node` against the same step in plain float32, and what commitments add.
+ *
+ * `npm run bench -- training [--json] [--only TEXT] [--threads N]`
+ */
+import { adam } from '../src/autodiff/optimizers.js'
+import { from } from '../src/autodiff/training.js'
+import { tensor, type Tensor } from '../src/core/tensor.js'
+import type { Attribute } from '../src/onnx/graph.js'
+import { ortNode } from '../src/runtime/ort-node.js'
+import { alternateBursts, median, print, ratio } from './measure.js'
+import { Draft, type Sample } from './models.js'
+import { openPlain } from './plain.js'
+
+const option = (name: string, fallback: string) => {
+  const at = process.argv.indexOf(name)
+  return at < 0 ? fallback : process.argv[at + 1]
+}
+const only = option('--only', '')
+const threads = Number(option('--threads', '1'))
+
+const int = (value: number): Attribute => ({ kind: 'int', value: BigInt(value) })
+const ints = (...values: number[]): Attribute => ({ kind: 'ints', value: values.map(BigInt) })
+
+/** 784-1024-10 with ReLU, batch 256. */
+function mlp(name: string): Sample {
+  const d = new Draft(1)
+  return d.finish(name, d.linear(d.node('Relu', [d.linear('x', [784, 1024])]), [1024, 10]), [256, 784])
+}
+
+/** Two 3x3 convolutions with ReLU and pooling, then a linear map, on one channel of 28x28, batch 64. */
+function cnn(name: string): Sample {
+  const d = new Draft(2)
+  const layer = (x: string, [from, to]: readonly [number, number]) => {
+    const w = d.weights([to, from, 3, 3], 1 / Math.sqrt(9 * from))
+    const y = d.node('Conv', [x, w, d.weights([to], 0.1)], { pads: ints(1, 1, 1, 1) })
+    return d.node('MaxPool', [d.node('Relu', [y])], { kernel_shape: ints(2, 2), strides: ints(2, 2) })
+  }
+  const flat = d.node('Flatten', [layer(layer('x', [1, 16]), [16, 32])])
+  return d.finish(name, d.linear(flat, [32 * 7 * 7, 10]), [64, 1, 28, 28])
+}
+
+/** Width 128, four layers of four heads, sequences of 128 characters out of 96. */
+function transformer(name: string): Sample {
+  const [width, heads, tokens, characters] = [128, 4, 128, 96]
+  const d = new Draft(3)
+  const embedded = d.node('Gather', [d.weights([characters, width], 1), d.node('Cast', ['x'], { to: int(7) })])
+  const mask = tensor(
+    'float64',
+    [tokens, tokens],
+    Array.from({ length: tokens * tokens }, (_, i) => (i % tokens > Math.floor(i / tokens) ? -Infinity : 0)),
+  )
+  const causal = d.node('Cast', [d.constant(mask)], { to: int(1) })
+  let h = d.node('Add', [embedded, d.weights([tokens, width], 0.1)])
+  for (let i = 0; i < 4; i++) {
+    const n = d.layerNorm(h, width)
+    const split = (perm: readonly number[]) =>
+      d.transpose(d.reshape(d.linear(n, [width, width]), [1, tokens, heads, width / heads]), perm)
+    const scores = d.node('Mul', [
+      d.node('MatMul', [split([0, 2, 1, 3]), split([0, 2, 3, 1])]),
+      d.scalar(1 / Math.sqrt(width / heads)),
+    ])
+    const shares = d.node('Softmax', [d.node('Add', [scores, causal])], { axis: int(-1) })
+    const mixed = d.node('MatMul', [shares, split([0, 2, 1, 3])])
+    h = d.node('Add', [h, d.linear(d.reshape(d.transpose(mixed, [0, 2, 1, 3]), [1, tokens, width]), [width, width])])
+    const wide = d.node('Gelu', [d.linear(d.layerNorm(h, width), [width, 4 * width])])
+    h = d.node('Add', [h, d.linear(wide, [4 * width, width])])
+  }
+  const sample = d.finish(name, d.linear(d.layerNorm(h, width), [width, characters]), [1, tokens])
+  return {
+    ...sample,
+    input: tensor(
+      'float32',
+      [1, tokens],
+      Array.from({ length: tokens }, (_, i) => (i * 37) % characters),
+    ),
+  }
+}
+
+const CASES: readonly (readonly [string, (name: string) => Sample])[] = [
+  ['mlp-784-1024-10-b256', mlp],
+  ['cnn', cnn],
+  ['transformer-w128-l4-s128', transformer],
+]
+
+const labelsOf = ({ dims }: { dims: readonly number[] }) =>
+  tensor(
+    'int64',
+    dims,
+    Array.from({ length: dims.reduce((n, d) => n * d, 1) }, (_, i) => BigInt(i % 10)),
+  )
+
+async function bench({ name, model, input }: Sample): Promise<void> {
+  const { program, state } = from(model, { loss: 'softmax-cross-entropy', optimizer: adam(1e-4) })
+  const targets = labelsOf(program.values[program.counts.parameters + 1])
+  const exact = await ortNode({ threads }).open(program, state)
+  const plain = await openPlain(program, state, threads)
+  let at = 0
+  const inputs = (): Tensor[] => [input, targets, tensor('int64', [], [BigInt(at++)])]
+  const [first, second] = [await exact.step(inputs()), await plain.step(inputs())]
+  const apart = Math.abs(Number(first.outputs[0].data[0]) - Number(second[0].data[0]))
+  if (!(apart < 1e-3)) throw new Error(`${name}: the losses differ by ${apart}`)
+  const times = await alternateBursts(
+    { rounds: 11, done: (_, milliseconds) => milliseconds >= 200 },
+    { plain: () => plain.step(inputs()), exact: () => exact.step(inputs()) },
+  )
+  await Promise.all([exact.close(), plain.close()])
+  const figure = (metric: string, value: number, unit: string) =>
+    print({ bench: 'training', case: threads === 1 ? name : `${name}-threads-${threads}`, metric, value, unit })
+  figure('plain', median(times.plain.wall), 'ms')
+  figure('exact', median(times.exact.wall), 'ms')
+  figure('processor-ratio', ratio(times.exact.processor, times.plain.processor), 'times plain float32')
+  figure('ratio', ratio(times.exact.wall, times.plain.wall), 'times plain float32')
+}
+
+for (const [name, make] of CASES) if (name.includes(only)) await bench(make(name))
