@@ -15,6 +15,7 @@ export * as Merkle from './merkle/index.js'
 export * as Model from './onnx/index.js'
 export * as Program from './exact/index.js'
 export { Adapters, Autodiff, LearningRate, Loss, Optimizer, Training } from './autodiff/index.js'
+export * as Data from './data/index.js'
 export * as Runtime from './runtime/index.js'
 export * as Trace from './trace/index.js'
 export {
