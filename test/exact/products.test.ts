@@ -58,6 +58,7 @@ const SHAPES: readonly (readonly [number, number, number])[] = [
   [130, 600, 9],
   [256, 1030, 6],
   [260, 512, 5],
+  [33, 20, 1600],
 ]
 /** One of each way. */
 const FEW = [SHAPES[0], SHAPES[4], SHAPES[7], SHAPES[8]]

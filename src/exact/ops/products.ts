@@ -24,10 +24,10 @@ import {
 type Float = 'float32' | 'float64'
 type Range = readonly [number, number]
 
-/** Most rows for which the weights stay unpacked; packing them costs as much as some 30 rows of products. */
-const COLUMNS_ROWS = 48
-/** Up to this many rows it still pays where the result, which must be transposed, has few columns. */
-const NARROW = { rows: 128, columns: 1024 } as const
+/** Most rows for which the weights stay unpacked: packing them costs as much as some 30 rows of products, and more where they leave the caches. */
+const COLUMNS_ROWS = 128
+/** From this many rows on the result is made in pieces of about so many columns, which are still in a cache when they are transposed. */
+const PIECE = { rows: 32, columns: 768 } as const
 /** Most rows for which digits pay where they pay at all (not in WebAssembly): the integer products grow with the rows, the double ones hardly do. */
 const DIGITS_ROWS = 4
 /** Fewest weights for which the nodes that make digits pay. */
@@ -58,7 +58,7 @@ export function emitMatMul(g: Emitter, [a, b]: readonly string[], { inputs, outp
 type Form = (g: Emitter, product: Product, dims: readonly number[]) => string
 
 function formOf(g: Emitter, { dtype, rows, k, columns }: Product): Form {
-  if (rows > (columns <= NARROW.columns ? NARROW.rows : COLUMNS_ROWS)) return emitRows
+  if (rows > COLUMNS_ROWS) return emitRows
   if (g.digits && dtype === 'float32' && rows <= DIGITS_ROWS && k * columns >= DIGITS_WEIGHTS) return emitDigits
   return emitColumns
 }
@@ -72,6 +72,7 @@ function emitOperandGrid(g: Emitter, x: string, { dtype, axis }: { dtype: Float;
 
 const widened = (g: Emitter, x: string, dtype: Float) => (dtype === 'float32' ? g.cast(x, 'float64') : x)
 
+/** A range of an axis that has `k` places. */
 const cut = (g: Emitter, x: string, axis: number, { k, range: [from, to] }: { k: number; range: Range }) =>
   to - from === k ? x : g.slice(x, axis, from, to)
 
@@ -113,12 +114,13 @@ function emitLeft(g: Emitter, product: Product, range: Range): string {
   })
 }
 
-/** Emits a block of the weights, transposed [columns, block], on its grid. */
-function emitWeights(g: Emitter, product: Product, range: Range): string {
+/** Emits a block of some columns of the weights, transposed [columns, block], on its grid. */
+function emitWeights(g: Emitter, product: Product, range: Range, columns: Range = [0, product.columns]): string {
   const { b, k, dtype } = product
   const zeros = skewOf(product, range)
-  return g.share(`weights ${b} ${range} ${zeros}`, () => {
-    const grid = widened(g, emitOperandGrid(g, cut(g, b, 0, { k, range }), { dtype, axis: 0 }), dtype)
+  return g.share(`weights ${b} ${range} ${columns} ${zeros}`, () => {
+    const part = cut(g, cut(g, b, 0, { k, range }), 1, { k: product.columns, range: columns })
+    const grid = widened(g, emitOperandGrid(g, part, { dtype, axis: 0 }), dtype)
     return padded(g, g.transpose(grid, [1, 0]), zeros, 'float64')
   })
 }
@@ -134,14 +136,23 @@ function emitRows(g: Emitter, product: Product, dims: readonly number[]): string
 }
 
 function emitColumns(g: Emitter, product: Product, dims: readonly number[]): string {
-  const { rows, k, columns, dtype } = product
+  const { rows, columns } = product
+  const count = rows < PIECE.rows ? 1 : Math.ceil(columns / PIECE.columns)
+  const pieces = blocksOf(columns, Math.ceil(columns / count)).map((piece) => emitPiece(g, product, { piece, dims }))
+  return g.concat(pieces, dims.length - 1)
+}
+
+/** Emits some columns of the result. */
+function emitPiece(g: Emitter, product: Product, { piece, dims }: { piece: Range; dims: readonly number[] }): string {
+  const { rows, k, dtype } = product
   const sums = blocksOf(k, PRODUCT_BLOCK).map((range) =>
-    g.node('Gemm', [emitWeights(g, product, range), emitLeft(g, product, range)], { transB: 1 }),
+    g.node('Gemm', [emitWeights(g, product, range, piece), emitLeft(g, product, range)], { transB: 1 }),
   )
   const total = sums.reduce(g.add)
   if (rows === 1) return emitRounded(g, g.reshape(total, dims), dtype)
-  const turned = g.reshape(total, [columns, ...dims.slice(0, -1)])
-  return g.transpose(emitRounded(g, turned, dtype), [...dims.slice(0, -1).map((_, i) => i + 1), 0])
+  const leading = dims.slice(0, -1)
+  const turned = g.reshape(total, [piece[1] - piece[0], ...leading])
+  return g.transpose(emitRounded(g, turned, dtype), [...leading.map((_, i) => i + 1), 0])
 }
 
 // ---------------------------------------------------------------- digits
