@@ -32,7 +32,10 @@ const schedules: fc.Arbitrary<Schedule.Schedule> = fc
     start: fc.record({ from: fc.constantFrom('checkpoint' as const, 'seed' as const), root: seeds }),
     augmentations,
   })
-  .map(({ share, ...rest }) => ({ ...rest, batchSize: Math.max(1, Math.floor(share * rest.samples)) }))
+  .map(({ share, ...rest }) => ({
+    ...rest,
+    batchSize: Math.max(1, Math.floor(share * Math.min(rest.samples, 2 ** 20))),
+  }))
 
 describe('the leaf of a schedule', () => {
   test('decodes to the schedule that was encoded', () => {
@@ -77,6 +80,7 @@ describe('the leaf of a schedule', () => {
     ['more samples than 2^40', { 2: 2n ** 41n }, 'data/bad-schedule'],
     ['a batch of nothing', { 3: 0n }, 'data/bad-schedule'],
     ['a batch larger than the data set', { 3: 11n }, 'data/bad-schedule'],
+    ['a batch beyond all memory', { 2: 2n ** 40n, 3: 2n ** 39n }, 'data/bad-schedule'],
     ['a short last batch', { 4: 1n }, 'data/bad-schedule'],
     ['an unknown order', { 5: 2n }, 'data/bad-schedule'],
     ['an unknown start', { 7: 2n }, 'data/bad-schedule'],
