@@ -2,7 +2,6 @@
  * How messages show names, which come from strangers.
  * @module
  */
-import type { Node } from './graph.js'
 
 /** JSON's quotes around at most 80 characters, with everything escaped that could move a cursor or hide text. */
 export function quoted(name: string): string {
@@ -18,6 +17,6 @@ export function visible(text: string): string {
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu
 
 /** How messages call a node: by its operator, and by its name where it has one. */
-export function labelOf({ op, name }: Node): string {
+export function labelOf({ op, name }: { readonly op: string; readonly name: string }): string {
   return name === '' ? visible(op) : `${visible(op)} ${quoted(name)}`
 }
