@@ -156,11 +156,27 @@ describe('raw files', () => {
     expect(Raw.decode(bytes, { dtype: 'uint16', dims: [2], offset: 2 })).toEqual(tensor('uint16', [2, 2], [1, 2, 3, 4]))
   })
 
+  test('with a stride are windows that overlap or leave gaps, and the rest of the file is left out', () => {
+    const [dtype, dims] = ['uint8', [3]] as const
+    const rows = (stride: number): number[] =>
+      [...Raw.decode(Uint8Array.of(0, 1, 2, 3, 4, 5), { dtype, dims, stride }).data].map(Number)
+    expect(rows(1)).toEqual([0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5])
+    expect(rows(2)).toEqual([0, 1, 2, 2, 3, 4])
+    expect(rows(4)).toEqual([0, 1, 2])
+  })
+
+  test('that overlap beyond 2 GiB are refused before they are allocated', () => {
+    const column = { dtype: 'uint8', dims: [2 ** 16], stride: 1 } as const
+    expect(codeOf(() => Raw.decode(new Uint8Array(2 ** 17), column))).toBe('core/too-large')
+  })
+
   test.each([
     ['half a sample', { dtype: 'uint16', dims: [2] } as const, 6],
     ['no sample', { dtype: 'uint16', dims: [2], offset: 4 } as const, 4],
     ['less than the header', { dtype: 'uint16', dims: [2], offset: 8 } as const, 4],
     ['samples without elements', { dtype: 'uint16', dims: [0] } as const, 4],
+    ['a stride of 0', { dtype: 'uint16', dims: [1], stride: 0 } as const, 4],
+    ['a window longer than the file', { dtype: 'uint16', dims: [3], stride: 2 } as const, 4],
     ['a negative extent', { dtype: 'uint16', dims: [-1, -1] } as const, 4],
     ['a negative offset', { dtype: 'uint16', dims: [1], offset: -2 } as const, 4],
     ['extents beyond all memory', { dtype: 'uint16', dims: [2 ** 30, 2 ** 30] } as const, 4],
