@@ -34,13 +34,17 @@ export class Emitter {
   /** Whether the kernels for uint8 times int8 are faster than those for binary64 where few rows meet many weights. */
   readonly digits: boolean
 
-  constructor({ digits = false }: { digits?: boolean } = {}) {
+  /** Begins every name. */
+  readonly #prefix: string
+
+  constructor({ digits = false, prefix = '' }: { digits?: boolean; prefix?: string } = {}) {
     this.digits = digits
+    this.#prefix = prefix
   }
 
   /** A fresh name. */
   name(hint: string): string {
-    return `${hint}_${this.#count++}`
+    return `${this.#prefix}${hint}_${this.#count++}`
   }
 
   /** Declares a value from outside of the graph as fixed: the same in every step. */

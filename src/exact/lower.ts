@@ -247,13 +247,14 @@ function attributeOf(value: EmittedAttribute): Attribute {
  * The other parameters are initializers. At optimization level "disabled" it gives the bits of the program. 16-bit floats travel as uint16.
  */
 export function standalone(program: Program, state: readonly Tensor[]): Model {
-  const g = new Emitter({ digits: false })
+  const boundary = [...program.names.parameters, ...program.names.inputs, ...program.names.outputs]
+  const g = new Emitter({ digits: false, prefix: foreignPrefix(boundary) })
   const results = [...program.outputs, ...program.carries.map((carry) => carry.value)]
   const { names, suspicions } = emitValues(g, program, () => undefined)
   suspicions.push(...emitResultSuspicions(g, { program, names, numbers: results }))
   const faults = emitFaults(g, suspicions)
   const { parameters, inputs } = program.counts
-  const taken = new Set([...g.initializers.keys(), ...g.nodes.flatMap((node) => node.outputs)])
+  const taken = new Set<string>()
   const outside = [...program.names.parameters, ...program.names.inputs].map((name) => unused(name, taken))
   const carried = program.carries.map(({ parameter }) => parameter)
   const fixed = state.map((_, i) => i).filter((i) => !carried.includes(i))
@@ -283,6 +284,13 @@ export function standalone(program: Program, state: readonly Tensor[]): Model {
     g,
     weights: new Map(fixed.map((i) => [outside[i], { ...state[i], dtype: carrierOf(state[i].dtype) }])),
   })
+}
+
+/** Slashes that none of the names begins with. */
+function foreignPrefix(names: readonly string[]): string {
+  let prefix = '/'
+  while (names.some((name) => name.startsWith(prefix))) prefix += '/'
+  return prefix
 }
 
 /** The name, or the next like it that is not taken; it is taken then. */

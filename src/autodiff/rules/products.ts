@@ -5,7 +5,17 @@
  */
 import { sizeOf } from '../../core/tensor.js'
 import type { Builder, Ref } from '../../exact/builder.js'
-import { matrixFrom, padded, reversed, spread, unbroadcast, type Rule } from '../rule.js'
+import {
+  matrixFrom,
+  padded,
+  placesOf,
+  reversed,
+  seenBy,
+  spread,
+  unbroadcast,
+  type Rule,
+  type Sliding,
+} from '../rule.js'
 
 const swapped = (b: Builder, x: Ref) =>
   b.transpose(
@@ -68,37 +78,33 @@ function inputGradient(b: Builder, { x, w, grad }: { x: Ref; w: Ref; grad: Ref }
   })
 }
 
-const cells = (sizes: readonly number[]) =>
-  sizes.reduce<number[][]>((all, n) => all.flatMap((at) => Array.from({ length: n }, (_, i) => [...at, i])), [[]])
-
-/** What every tap of the kernel sees: [samples, channels, taps, ...out]. */
+/** What every tap of the kernel sees, samples behind channels: [channels, taps, samples * area]. */
 function patches(
   b: Builder,
   x: Ref,
-  { w, out, attributes }: { w: Ref; out: readonly number[]; attributes: ConvAttributes },
+  { kernel, pads, sliding }: { kernel: readonly number[]; pads: readonly number[]; sliding: Sliding },
 ): Ref {
-  const { strides, pads, dilations } = attributes
-  const rank = out.length
-  const wide = padded(b, x, [0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)])
-  const taps = cells(w.dims.slice(2)).map((tap) => {
-    const seen = tap.reduce((y, t, i) => {
-      const start = t * dilations[i]
-      return b.slice(y, 2 + i, { start, end: start + (out[i] - 1) * strides[i] + 1, step: strides[i] })
-    }, wide)
-    return b.reshape(seen, [x.dims[0], x.dims[1], 1, sizeOf(out)])
-  })
-  return b.concat(taps, 2)
+  const rank = kernel.length
+  const turned = b.transpose(x, [1, 0, ...kernel.map((_, i) => 2 + i)])
+  const wide = padded(b, turned, [0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)])
+  const shape = [x.dims[1], 1, x.dims[0] * sizeOf(sliding.out)]
+  const taps = placesOf(kernel).map((tap) => b.reshape(seenBy(b, wide, { tap, sliding }), shape))
+  return b.concat(taps, 1)
 }
 
-/** The weights' gradient: for every group a product of the arriving gradient with the patches, over samples and positions. */
+/** The weights' gradient: for every group a product of the patches with the arriving gradient, over samples and positions. */
 function weightGradient(b: Builder, { x, w, grad }: { x: Ref; w: Ref; grad: Ref }, attributes: ConvAttributes): Ref {
-  const { group } = attributes
+  const { group, strides, pads, dilations } = attributes
   const [samples, outs, ...out] = grad.dims
-  const [area, taps, channels] = [sizeOf(out), sizeOf(w.dims.slice(2)), w.dims[1]]
-  const seen = b.reshape(patches(b, x, { w, out, attributes }), [samples, group, channels * taps, area])
-  const columns = b.reshape(b.transpose(seen, [1, 0, 3, 2]), [group, samples * area, channels * taps])
-  const arriving = b.transpose(b.reshape(grad, [samples, group, outs / group, area]), [1, 2, 0, 3])
-  return b.reshape(b.matmul(b.reshape(arriving, [group, outs / group, samples * area]), columns), w.dims)
+  const kernel = w.dims.slice(2)
+  const [area, rows, columns] = [sizeOf(out), sizeOf(w.dims.slice(1)), outs / group]
+  const seen = patches(b, x, { kernel, pads, sliding: { strides, dilations, out } })
+  const arriving = b.transpose(b.reshape(grad, [samples, group, columns, area]), [1, 0, 3, 2])
+  const product = b.matmul(
+    b.reshape(seen, [group, rows, samples * area]),
+    b.reshape(arriving, [group, samples * area, columns]),
+  )
+  return b.reshape(b.transpose(product, [0, 2, 1]), w.dims)
 }
 
 const conv: Rule = (b, { inputs: [x, w], attributes, grad }) => {

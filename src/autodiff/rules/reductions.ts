@@ -5,7 +5,7 @@
 import { sizeOf } from '../../core/tensor.js'
 import type { Builder, Ref } from '../../exact/builder.js'
 import type { PoolShape } from '../../exact/ops/order.js'
-import { only, padded, reversed, spread, zerosLike, type Rule } from '../rule.js'
+import { only, padded, placesOf, reversed, seenBy, woven, type Rule } from '../rule.js'
 
 /** The same gradient at every summand. */
 const sum: Rule = (b, { inputs: [x], output, grad }) => {
@@ -33,56 +33,52 @@ const runningSum: Rule = (b, { inputs: [x], grad }) => {
 
 // ---------------------------------------------------------------- MaxPool
 
-const cells = (sizes: readonly number[]) =>
-  sizes.reduce<number[][]>((all, n) => all.flatMap((at) => Array.from({ length: n }, (_, i) => [...at, i])), [[]])
-
-/** The elements that one tap of all windows sees, of an input that is padded already. */
-function tapOf(
+/** What every tap of the windows takes of the gradient, in row-major order: the first that holds the maximum takes all of it. */
+function shares(
   b: Builder,
-  x: Ref,
-  { tap, pool, out }: { tap: readonly number[]; pool: PoolShape; out: readonly number[] },
-): Ref {
-  return tap.reduce((y, t, i) => {
-    const start = t * pool.dilations[i]
-    return b.slice(y, 2 + i, { start, end: start + (out[i] - 1) * pool.strides[i] + 1, step: pool.strides[i] })
-  }, x)
+  { wide, output, grad, pool }: { wide: Ref; output: Ref; grad: Ref; pool: PoolShape },
+): Ref[] {
+  const sliding = { ...pool, out: output.dims.slice(2) }
+  let open: Ref | undefined
+  return placesOf(pool.kernel).map((tap) => {
+    const holds = b.equal(seenBy(b, wide, { tap, sliding }), output)
+    const takes = open === undefined ? holds : b.and(open, holds)
+    open = open === undefined ? b.not(holds) : b.and(open, b.not(holds))
+    return only(b, takes, grad)
+  })
 }
 
-/** The reverse: what arrives at one tap of all windows, at its places in an input of these dims. */
-function untap(
+/** The parts of every tap added up at their places: taps of one phase of the strides meet, phases are woven into each other. */
+function gathered(
   b: Builder,
-  g: Ref,
-  { tap, pool, dims }: { tap: readonly number[]; pool: PoolShape; dims: readonly number[] },
+  parts: readonly Ref[],
+  { pool, dims }: { pool: PoolShape; dims: readonly number[] },
 ): Ref {
-  const apart = pool.strides.reduce((y, stride, i) => spread(b, y, { axis: 2 + i, gap: stride - 1 }), g)
-  const before = tap.map((t, i) => t * pool.dilations[i])
-  const after = before.map((n, i) => dims[2 + i] - n - apart.dims[2 + i])
-  return padded(b, apart, [0, 0, ...before, 0, 0, ...after])
+  const { kernel, strides, dilations } = pool
+  const length = strides.map((stride, i) => Math.ceil(dims[2 + i] / stride))
+  const phases = new Map<string, Ref>()
+  placesOf(kernel).forEach((tap, t) => {
+    const offset = tap.map((at, i) => at * dilations[i])
+    const shift = offset.map((at, i) => Math.floor(at / strides[i]))
+    const after = length.map((size, i) => size - shift[i] - parts[t].dims[2 + i])
+    const placed = padded(b, parts[t], [0, 0, ...shift, 0, 0, ...after])
+    const phase = offset.map((at, i) => at % strides[i]).join()
+    const before = phases.get(phase)
+    phases.set(phase, before === undefined ? placed : b.add(before, placed))
+  })
+  const empty = b.full({ dtype: parts[0].dtype, dims: [...dims.slice(0, 2), ...length] }, 0)
+  const all = placesOf(strides).map((phase) => phases.get(phase.join()) ?? empty)
+  return woven(b, all, strides)
 }
 
-/** Tap by tap, in row-major order: the first that holds the maximum takes the gradient; taps are added one after the other. */
 const maxPool: Rule = (b, { inputs: [x], output, attributes, grad }) => {
   const pool = attributes as unknown as PoolShape
   const rank = pool.kernel.length
   const pads = [0, 0, ...pool.pads.slice(0, rank), 0, 0, ...pool.pads.slice(rank)]
   const wide = pads.every((n) => n === 0) ? x : b.op('Pad', [x, b.scalar(x.dtype, -Infinity)], { pads })
-  let open: Ref | undefined
-  let total: Ref | undefined
-  for (const tap of cells(pool.kernel)) {
-    const holds = b.equal(tapOf(b, wide, { tap, pool, out: output.dims.slice(2) }), output)
-    const takes = open === undefined ? holds : b.and(open, holds)
-    open = open === undefined ? b.not(holds) : b.and(open, b.not(holds))
-    const part = untap(b, only(b, takes, grad), { tap, pool, dims: wide.dims })
-    total = total === undefined ? part : b.add(total, part)
-  }
-  return [
-    x.dims
-      .slice(2)
-      .reduce(
-        (g, size, i) => b.slice(g, 2 + i, { start: pool.pads[i], end: pool.pads[i] + size }),
-        total ?? zerosLike(b, x),
-      ),
-  ]
+  const total = gathered(b, shares(b, { wide, output, grad, pool }), { pool, dims: wide.dims })
+  const cut = (g: Ref, size: number, i: number) => b.slice(g, 2 + i, { start: pool.pads[i], end: pool.pads[i] + size })
+  return [x.dims.slice(2).reduce(cut, total)]
 }
 
 /** By name of the op. */
