@@ -79,6 +79,20 @@ describe('integers below a limit', () => {
     )
   })
 
+  test('skip the blocks that would make a low result likelier, about one in 2,049 at this limit', () => {
+    const limit = Number(2n ** 64n / 2049n) + 1
+    const top = 2n ** 64n - (2n ** 64n % BigInt(limit))
+    const stream = { label: 'augmentation', step: 1, value: 2 } as const
+    const next = integers(fill(8), stream)
+    let skipped = 0
+    for (let draw = 0; draw < 10_000; draw++) {
+      while (naiveBlock(fill(8), stream, draw + skipped).readBigUInt64BE(0) >= top) skipped++
+      const word = naiveBlock(fill(8), stream, draw + skipped).readBigUInt64BE(0)
+      expect(next(limit)).toBe(Number(word % BigInt(limit)))
+    }
+    expect(skipped).toBeGreaterThan(0)
+  })
+
   test('are equally frequent: chi-squared over 6,000 draws of 6 stays below the 0.999 quantile', () => {
     const next = integers(fill(3), { label: 'augmentation', step: 5 })
     const counts = new Array<number>(6).fill(0)
