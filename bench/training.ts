@@ -45,12 +45,9 @@ function transformer(name: string): Sample {
   const [width, heads, tokens, characters] = [128, 4, 128, 96]
   const d = new Draft(3)
   const embedded = d.node('Gather', [d.weights([characters, width], 1), d.node('Cast', ['x'], { to: int(7) })])
-  const mask = tensor(
-    'float64',
-    [tokens, tokens],
-    Array.from({ length: tokens * tokens }, (_, i) => (i % tokens > Math.floor(i / tokens) ? -Infinity : 0)),
-  )
-  const causal = d.node('Cast', [d.constant(mask)], { to: int(1) })
+  const visible = Array.from({ length: tokens * tokens }, (_, i) => (i % tokens > Math.floor(i / tokens) ? 0 : 1))
+  const causal = d.constant(tensor('bool', [tokens, tokens], visible))
+  const nothing = d.scalar(-Infinity)
   let h = d.node('Add', [embedded, d.weights([tokens, width], 0.1)])
   for (let i = 0; i < 4; i++) {
     const n = d.layerNorm(h, width)
@@ -60,7 +57,7 @@ function transformer(name: string): Sample {
       d.node('MatMul', [split([0, 2, 1, 3]), split([0, 2, 3, 1])]),
       d.scalar(1 / Math.sqrt(width / heads)),
     ])
-    const shares = d.node('Softmax', [d.node('Add', [scores, causal])], { axis: int(-1) })
+    const shares = d.node('Softmax', [d.node('Where', [causal, scores, nothing])], { axis: int(-1) })
     const mixed = d.node('MatMul', [shares, split([0, 2, 1, 3])])
     h = d.node('Add', [h, d.linear(d.reshape(d.transpose(mixed, [0, 2, 1, 3]), [1, tokens, width]), [width, width])])
     const wide = d.node('Gelu', [d.linear(d.layerNorm(h, width), [width, 4 * width])])

@@ -24,7 +24,10 @@ export interface TrainingOptions {
   readonly metrics?: readonly Metric[]
   /** Largest common norm of all gradients; they are scaled down to it. */
   readonly clipNorm?: number
-  /** Which parameters are trained; the others are frozen. All if this is left out. */
+  /**
+   * Which parameters are trained; the others are frozen. If this is left out all but those of rank 0, since exporters write constant
+   * factors as such.
+   */
   readonly trainable?: (name: string) => boolean
   /** Outputs of the model that become the next value of a parameter, such as running statistics: parameter name -> output name. */
   readonly running?: Readonly<Record<string, string>>
@@ -131,7 +134,7 @@ function gradientsOf(
       const name = names.parameters[i]
       return (
         isFloat(built.refs[i].dtype) &&
-        (options.trainable?.(name) ?? true) &&
+        (options.trainable?.(name) ?? built.refs[i].dims.length > 0) &&
         !Object.hasOwn(options.running ?? {}, name)
       )
     })

@@ -29,6 +29,7 @@ interface Parts {
   readonly integers?: Readonly<Record<string, readonly number[]>>
   readonly input: Tensor
   readonly labels: Tensor
+  readonly outputs?: readonly string[]
 }
 
 const info = (name: string, { dtype, dims }: Tensor): ValueInfo => ({
@@ -38,14 +39,14 @@ const info = (name: string, { dtype, dims }: Tensor): ValueInfo => ({
   dims: [...dims],
 })
 
-function network({ nodes, parameters, integers = {}, input, labels }: Parts): Network {
+function network({ nodes, parameters, integers = {}, input, labels, outputs = ['y'] }: Parts): Network {
   const initializers = [
     ...Object.entries(parameters).map(([name, t]) => protoOf(t, name)),
     ...Object.entries(integers).map(([name, values]) =>
       protoOf(tensor('int64', [values.length], values.map(BigInt)), name),
     ),
   ]
-  const main = { ...graph({ outputs: ['y'], nodes, initializers }), inputs: [info('x', input)] }
+  const main = { ...graph({ outputs: [...outputs], nodes, initializers }), inputs: [info('x', input)] }
   return { compiled: compile(model(main)), inputs: [input], labels }
 }
 
@@ -172,6 +173,38 @@ export function transformer(): Network {
       [2, length],
       Array.from({ length: 2 * length }, (_, i) => BigInt((i * 3 + 1) % vocabulary)),
     ),
+  })
+}
+
+/** A linear map with a constant factor, as exporters write it. */
+export function scaledMlp(): Network {
+  return network({
+    nodes: [node('MatMul(x, w1) -> h'), node('Mul(h, factor) -> y')],
+    parameters: { w1: weights([6, 4], 0.6), factor: tensor('float32', [], [0.5]) },
+    input: weights([5, 6], 1, 5),
+    labels: labelled([5], 4),
+  })
+}
+
+/** A linear map and a batch normalisation in training mode, which also gives its running statistics. */
+export function normalised(): Network {
+  return network({
+    nodes: [
+      node('MatMul(x, w) -> h'),
+      node('BatchNormalization(h, scale, bias, mean, variance) -> y, mean_next, variance_next', {
+        training_mode: int(1),
+      }),
+    ],
+    parameters: {
+      w: weights([6, 4], 0.6),
+      scale: weights([4], 1, 2),
+      bias: weights([4], 0.2, 3),
+      mean: weights([4], 0.1, 4),
+      variance: tensor('float32', [4], [1, 0.5, 2, 1]),
+    },
+    input: weights([5, 6], 1, 5),
+    labels: labelled([5], 4),
+    outputs: ['y', 'mean_next', 'variance_next'],
   })
 }
 

@@ -10,7 +10,7 @@ import { reference } from '../../src/runtime/reference.js'
 import { commit, record } from '../../src/trace/index.js'
 import { RUNTIMES } from '../exact/conform.js'
 import { faultOf } from '../onnx/build.js'
-import { NETWORKS, cnn, mlp, transformer, type Network } from './networks.js'
+import { NETWORKS, cnn, mlp, normalised, scaledMlp, transformer, type Network } from './networks.js'
 
 const stepOf = (index: number) => tensor('int64', [], [BigInt(index)])
 const batch = ({ inputs, labels }: Network, index: number) => [...inputs, labels, stepOf(index)]
@@ -144,6 +144,27 @@ test('frozen parameters stay and have no optimizer state', async () => {
   await session.step(batch(network, 0))
   expect(session.state[0]).toBe(training.state[0])
   expect(session.state[2].data).not.toEqual(training.state[2].data)
+})
+
+test('a factor of rank 0 is trained only where it is named', () => {
+  const { compiled } = scaledMlp()
+  const options = { loss: 'softmax-cross-entropy', optimizer: Optimizer.sgd(0.1) }
+  expect(from(compiled, options).trained).toEqual(['w1'])
+  expect(from(compiled, { ...options, trainable: () => true }).trained).toEqual(['w1', 'factor'])
+})
+
+test('running statistics take the values that the model gives them, and no gradient', async () => {
+  const network = normalised()
+  const running = { mean: 'mean_next', variance: 'variance_next' }
+  const training = from(network.compiled, { loss: 'softmax-cross-entropy', optimizer: Optimizer.sgd(0.1), running })
+  expect(training.trained).toEqual(['w', 'scale', 'bias'])
+  const plain = await reference().open(network.compiled.program, network.compiled.state)
+  const [, mean, variance] = (await plain.step(network.inputs)).outputs
+  const session = await reference().open(training.program, training.state)
+  await session.step(batch(network, 0))
+  const at = (name: string) => session.state[training.program.names.parameters.indexOf(name)]
+  expect(at('mean')).toEqual(mean)
+  expect(at('variance')).toEqual(variance)
 })
 
 test('the trained model runs with the state that training left, and better', async () => {
