@@ -120,8 +120,8 @@ function emitWeights(g: Emitter, product: Product, range: Range, columns: Range 
   const zeros = skewOf(product, range)
   return g.share(`weights ${b} ${range} ${columns} ${zeros}`, () => {
     const part = cut(g, cut(g, b, 0, { k, range }), 1, { k: product.columns, range: columns })
-    const grid = widened(g, emitOperandGrid(g, part, { dtype, axis: 0 }), dtype)
-    return padded(g, g.transpose(grid, [1, 0]), zeros, 'float64')
+    const grid = emitOperandGrid(g, g.transpose(part, [1, 0]), { dtype, axis: 1 })
+    return padded(g, widened(g, grid, dtype), zeros, 'float64')
   })
 }
 
