@@ -3,7 +3,7 @@
  * @module
  */
 import { sizeOf, tensor, type Tensor } from '../src/core/tensor.js'
-import { protoOf, type Attribute, type Model, type Node } from '../src/onnx/graph.js'
+import { modelFrom, protoOf, type Attribute, type Model, type Node } from '../src/onnx/graph.js'
 
 /** A model with an example of its input. */
 export interface Sample {
@@ -81,15 +81,9 @@ export class Draft {
     const input = this.normal(inputDims)
     const nodes = this.nodes.map((node) => ({ ...node, outputs: node.outputs.map((o) => (o === y ? 'y' : o)) }))
     const initializers = new Map([...this.initializers].map(([key, value]) => [key, protoOf(value, key)]))
-    const model: Model = {
+    const model = modelFrom({
       irVersion: 10,
       opsets: new Map([['', OPSET]]),
-      producerName: 'countersign-bench',
-      producerVersion: '',
-      domain: '',
-      modelVersion: 0n,
-      docString: '',
-      metadata: new Map(),
       graph: {
         name,
         nodes,
@@ -98,8 +92,7 @@ export class Draft {
         initializers,
         valueInfo: [],
       },
-      functions: [],
-    }
+    })
     return { name, model, input }
   }
 }

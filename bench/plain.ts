@@ -6,7 +6,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { DTYPES, tensor, type Tensor } from '../src/core/tensor.js'
 import type { NodeValue, Program } from '../src/exact/program.js'
 import { encode } from '../src/onnx/encode.js'
-import { protoOf, type Attribute, type Node, type TensorProto, type ValueInfo } from '../src/onnx/graph.js'
+import { modelFrom, protoOf, type Attribute, type Node, type TensorProto, type ValueInfo } from '../src/onnx/graph.js'
 
 const int = (value: number): Attribute => ({ kind: 'int', value: BigInt(value) })
 const ints = (values: readonly number[]): Attribute => ({ kind: 'ints', value: values.map(BigInt) })
@@ -129,16 +129,7 @@ export function plainModel(program: Program): Uint8Array {
     initializers,
     valueInfo: [],
   }
-  const meta = {
-    producerName: 'countersign',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: new Map(),
-    functions: [],
-  }
-  return encode({ irVersion: 10, opsets: new Map([['', 21]]), ...meta, graph })
+  return encode(modelFrom({ irVersion: 10, opsets: new Map([['', 21]]), graph }))
 }
 
 /** Runs a program in plain float32, its state in ONNX Runtime's tensors. */

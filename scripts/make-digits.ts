@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { toHex } from '../src/core/bytes.js'
 import { tensor } from '../src/core/tensor.js'
 import { encode } from '../src/onnx/encode.js'
-import { protoOf, type Attribute, type Model, type Node } from '../src/onnx/graph.js'
+import { modelFrom, protoOf, type Attribute, type Model, type Node } from '../src/onnx/graph.js'
 import { SIDE, drawMany, type Sample } from './digits/draw.js'
 import { SHAPES, classify, fit, type Network } from './digits/fit.js'
 
@@ -38,16 +38,10 @@ export function modelOf(net: Network): Model {
   const initializers = names.map(
     (name) => [name, protoOf(tensor('float32', SHAPES[name], [...net[name]]), name)] as const,
   )
-  return {
+  return modelFrom({
     irVersion: 8,
     opsets: new Map([['', 17]]),
-    producerName: 'countersign',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
     docString: 'Tells digits apart; drawn and fitted by scripts/make-digits.ts.',
-    metadata: new Map(),
-    functions: [],
     graph: {
       name: 'digits',
       nodes: [
@@ -68,7 +62,7 @@ export function modelOf(net: Network): Model {
       initializers: new Map(initializers),
       valueInfo: [],
     },
-  }
+  })
 }
 
 const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value)}\n`)

@@ -7,7 +7,7 @@ import { arch, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { DTYPES, sizeOf, tensor, type DType, type Tensor } from '../src/core/tensor.js'
 import { encode } from '../src/onnx/encode.js'
-import { protoOf, type Attribute, type Model, type ValueInfo } from '../src/onnx/graph.js'
+import { modelFrom, protoOf, type Attribute, type Model, type ValueInfo } from '../src/onnx/graph.js'
 import { fill, isMain, table, textOf, write } from './markdown.js'
 
 type Package = 'onnxruntime-node' | 'onnxruntime-web'
@@ -35,16 +35,9 @@ function modelOf({ op, inputs, constants = [], ints = {} }: Probe): Model {
     dims,
   })
   const operands = [...names, ...held.map(([name]) => name)]
-  return {
+  return modelFrom({
     irVersion: 13,
     opsets: new Map([['', 26]]),
-    producerName: '',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: new Map(),
-    functions: [],
     graph: {
       name: 'probe',
       nodes: [
@@ -55,7 +48,7 @@ function modelOf({ op, inputs, constants = [], ints = {} }: Probe): Model {
       initializers: new Map(held),
       valueInfo: [],
     },
-  }
+  })
 }
 
 async function run(from: Package, probe: Probe): Promise<Tensor['data']> {

@@ -6,7 +6,7 @@
  */
 import { DTYPES, type DType, type Tensor } from '../core/tensor.js'
 import { encode } from '../onnx/encode.js'
-import { protoOf, type Attribute, type Graph, type Model, type Node, type ValueInfo } from '../onnx/graph.js'
+import { modelFrom, protoOf, type Attribute, type Graph, type Model, type Node, type ValueInfo } from '../onnx/graph.js'
 import { Emitter, carrierOf, type EmittedAttribute, type EmittedNode } from './emitter.js'
 import { opOf } from './ops/index.js'
 import { emitMayHoldNaN } from './ops/nan.js'
@@ -205,18 +205,7 @@ function modelOf({
     valueInfo: [],
   }
   const { irVersion, opset } = LOWERED
-  return {
-    irVersion,
-    opsets: new Map([['', opset]]),
-    producerName: 'countersign',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: new Map(),
-    graph,
-    functions: [],
-  }
+  return modelFrom({ irVersion, opsets: new Map([['', opset]]), graph })
 }
 
 const portInfo = ({ name, dtype, dims }: Port): ValueInfo => ({ name, kind: 'tensor', dtype: DTYPES[dtype].code, dims })

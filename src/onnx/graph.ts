@@ -114,6 +114,23 @@ export interface Model {
   readonly functions: readonly FunctionProto[]
 }
 
+/** What a model made by hand must state; the rest is empty unless given. */
+export type ModelParts = Pick<Model, 'irVersion' | 'opsets' | 'graph'> & Partial<Model>
+
+/** A model of these parts, by this library unless another producer is named. Not checked: see `check`. */
+export function modelFrom(parts: ModelParts): Model {
+  return {
+    producerName: 'countersign',
+    producerVersion: '',
+    domain: '',
+    modelVersion: 0n,
+    docString: '',
+    metadata: new Map(),
+    functions: [],
+    ...parts,
+  }
+}
+
 /**
  * Name and width in bits of every TensorProto.DataType; strings have no width.
  * Source: onnx/onnx.in.proto of onnx/onnx at f7546912.

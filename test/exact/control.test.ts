@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest'
 import type { Fault } from '../../src/core/faults.js'
 import { DTYPES, tensor, type Tensor, type TensorType } from '../../src/core/tensor.js'
 import { compile } from '../../src/exact/compile.js'
-import { protoOf, type Attribute, type Graph, type Model, type Node, type ValueInfo } from '../../src/onnx/graph.js'
+import {
+  modelFrom,
+  protoOf,
+  type Attribute,
+  type Graph,
+  type Model,
+  type Node,
+  type ValueInfo,
+} from '../../src/onnx/graph.js'
 import { conformProgram } from './conform.js'
 import { filled, valuesOf } from './naive.js'
 
@@ -47,18 +55,11 @@ function model(
   nodes: readonly Node[],
   { outputs, opset = 16 }: { outputs: readonly string[]; opset?: number },
 ): Model {
-  return {
+  return modelFrom({
     irVersion: 10,
     opsets: new Map([['', opset]]),
-    producerName: '',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: new Map(),
-    functions: [],
     graph: { ...body([], nodes, outputs), inputs: Object.entries(inputs).map(([name, type]) => info(name, type)) },
-  }
+  })
 }
 
 /** Outputs of a model, equal in every bit on every runtime. */

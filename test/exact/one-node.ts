@@ -4,7 +4,7 @@
  */
 import { DTYPES, type Tensor } from '../../src/core/tensor.js'
 import { compile } from '../../src/exact/compile.js'
-import { protoOf, type Attribute, type Model, type ValueInfo } from '../../src/onnx/graph.js'
+import { modelFrom, protoOf, type Attribute, type Model, type ValueInfo } from '../../src/onnx/graph.js'
 import { conformProgram } from './conform.js'
 
 /** An attribute by its JavaScript value: integers are ints, numbers in `{ float }` floats. */
@@ -48,19 +48,12 @@ export function modelOf({ op, opset, inputs, attributes = {}, outputs = 1, domai
   })
   const given = inputs.map((input, i) => [`i${i}`, input] as const)
   const results = Array.from({ length: outputs }, (_, i) => `o${i}`)
-  return {
+  return modelFrom({
     irVersion: 10,
     opsets: new Map([
       ['', opset],
       [domain, opset],
     ]),
-    producerName: '',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: new Map(),
-    functions: [],
     graph: {
       name: 'one',
       nodes: [
@@ -83,7 +76,7 @@ export function modelOf({ op, opset, inputs, attributes = {}, outputs = 1, domai
       ),
       valueInfo: [],
     },
-  }
+  })
 }
 
 /** The outputs of one node, with equal bits in every value on every runtime. */

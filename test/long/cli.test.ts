@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tensor } from '../../src/core/tensor.js'
 import { encode as encodeNpy } from '../../src/core/npy.js'
 import { encode, encodeTensor } from '../../src/onnx/encode.js'
-import { protoOf, type Node } from '../../src/onnx/graph.js'
+import { modelFrom, protoOf, type Node } from '../../src/onnx/graph.js'
 import { numbers } from '../trace/work.js'
 
 const ROOT = new URL('../../', import.meta.url).pathname
@@ -58,18 +58,13 @@ function modelBytes(seed: number, rows = 6, columns = 3): Uint8Array {
     initializers,
     valueInfo: [],
   }
-  return encode({
-    irVersion: 9,
-    opsets: new Map([['', 17]]),
-    producerName: 'test',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: new Map(),
-    graph,
-    functions: [],
-  })
+  return encode(
+    modelFrom({
+      irVersion: 9,
+      opsets: new Map([['', 17]]),
+      graph,
+    }),
+  )
 }
 
 beforeAll(() => {

@@ -2,6 +2,7 @@
 import { Fault, type FaultCode } from '../../src/core/faults.js'
 import { tensor } from '../../src/core/tensor.js'
 import {
+  modelFrom,
   protoOf,
   type Attribute,
   type FunctionProto,
@@ -58,19 +59,13 @@ export const floats = (name: string, values: number[]): TensorProto =>
   protoOf(tensor('float32', [values.length], values), name)
 
 export function model(main: Graph, more: Partial<Model> = {}): Model {
-  return {
+  return modelFrom({
     irVersion: 10,
     opsets: new Map([['', 21]]),
     producerName: 'tests',
-    producerVersion: '',
-    domain: '',
-    modelVersion: 0n,
-    docString: '',
-    metadata: new Map(),
     graph: main,
-    functions: [],
     ...more,
-  }
+  })
 }
 
 export function functionOf(name: string, nodes: Node[], more: Partial<FunctionProto> = {}): FunctionProto {
