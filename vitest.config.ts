@@ -20,6 +20,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/long/**'],
     testTimeout: 30_000,
+    maxWorkers: '100%', // the default leaves one core to the watcher
     reporters: reporters('short'),
   },
 })
