@@ -78,3 +78,10 @@ export function inputsOf(program: Program): TensorType[] {
 export function outputsOf(program: Program): TensorType[] {
   return program.outputs.map((v) => program.values[v])
 }
+
+/** The state after a step: carried parameters are replaced, the others stay. Cost: linear in parameters and carries. */
+export function nextState<T>(program: Program, state: readonly T[], carried: (carry: Carry, index: number) => T): T[] {
+  const next = [...state]
+  program.carries.forEach((carry, index) => (next[carry.parameter] = carried(carry, index)))
+  return next
+}

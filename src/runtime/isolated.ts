@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { Fault, throwIfAborted, type FaultCode } from '../core/faults.js'
 import type { Tensor } from '../core/tensor.js'
 import { encode } from '../exact/format.js'
-import type { Program } from '../exact/program.js'
+import { nextState, type Program } from '../exact/program.js'
 import type { Reason } from '../exact/op.js'
 import {
   Refusal,
@@ -106,10 +106,7 @@ class IsolatedSession implements Session {
     const reply = await this.#child.ask({ kind: 'step', inputs }, signal)
     if (reply.kind === 'refused') throw new Refusal(this.program, reply)
     if (reply.kind !== 'stepped') return failed(reply)
-    this.state = this.state.map((tensor, i) => {
-      const carry = this.program.carries.findIndex(({ parameter }) => parameter === i)
-      return carry < 0 ? tensor : reply.carried[carry]
-    })
+    this.state = nextState(this.program, this.state, (_carry, index) => reply.carried[index])
     return reply.result
   }
 

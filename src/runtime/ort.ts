@@ -7,7 +7,7 @@ import { DTYPES, type DType, type Tensor, type TensorType } from '../core/tensor
 import { Fault, throwIfAborted } from '../core/faults.js'
 import { lower, type Lowered } from '../exact/lower.js'
 import { opOf } from '../exact/ops/index.js'
-import { ABSENT, type NodeValue, type Program } from '../exact/program.js'
+import { ABSENT, nextState, type NodeValue, type Program } from '../exact/program.js'
 import {
   Refusal,
   demandNumbers,
@@ -149,10 +149,7 @@ class OrtSession implements Session {
     await this.#refuseFaults(feeds, results)
     const find = (number: number) => this.#value(number, { given, results })
     demandNumbers(this.program, find, { clean: this.#clean(results) })
-    const next = this.state.map((tensor, i) => {
-      const carry = this.program.carries.find(({ parameter }) => parameter === i)
-      return carry === undefined ? tensor : find(carry.value)
-    })
+    const next = nextState(this.program, this.state, ({ value }) => find(value))
     const values = this.#all ? this.program.values.map((_, number) => find(number)) : undefined
     this.state = next
     return { outputs: this.program.outputs.map(find), values }

@@ -5,7 +5,7 @@
 import { throwIfAborted } from '../core/faults.js'
 import type { Tensor } from '../core/tensor.js'
 import { opOf } from '../exact/ops/index.js'
-import { ABSENT, type NodeValue, type Program } from '../exact/program.js'
+import { ABSENT, nextState, type NodeValue, type Program } from '../exact/program.js'
 import {
   Refusal,
   demandNumbers,
@@ -59,10 +59,7 @@ class ReferenceSession implements Session {
       else values.push(await this.#node(number, { values, signal }))
     }
     demandNumbers(program, (number) => values[number])
-    this.state = this.state.map((tensor, i) => {
-      const carry = program.carries.find(({ parameter }) => parameter === i)
-      return carry === undefined ? tensor : values[carry.value]
-    })
+    this.state = nextState(program, this.state, ({ value }) => values[value])
     return { outputs: program.outputs.map((number) => values[number]), values: this.#all ? values : undefined }
   }
 
