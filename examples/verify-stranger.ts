@@ -51,9 +51,9 @@ async function lie(
     ),
   )
   const other = await Trace.record({ ...work, state }, Runtime.reference())
-  const steps = [{ ...honest.steps[0], outputs: other.steps[0].outputs }]
+  const leaves = [{ ...honest.leaves[0], outputs: other.leaves[0].outputs }]
   const metadata = await Provider.metadataOf(Runtime.reference())
-  return Provider.seal({ ...honest, outputs: other.outputs, steps }, { ...as, metadata })
+  return Provider.seal({ ...honest, outputs: other.outputs, leaves, steps: leaves }, { ...as, metadata })
 }
 
 /**

@@ -129,7 +129,7 @@ async function stepExample(): Promise<string> {
   const { program: made, state, inputs } = program()
   const trace = await record({ program: made, state, inputs: [inputs] }, reference(), { operatorTrace: true })
   const names = ['index', 'stateBefore', 'inputs', 'values', 'stateAfter', 'outputs']
-  const leaf = encodeStep(trace.steps[0])
+  const leaf = encodeStep(trace.leaves[0])
   return block([
     ['x, w', `[${inputs[0].data}], [${state[0].data}]`],
     ['y', `[${trace.outputs[0].data}]`],

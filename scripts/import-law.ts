@@ -24,14 +24,15 @@ export const ROOMS = [
   'dispute',
   'zk',
   'chain',
+  'disk',
   'cli',
 ] as const
 
 /** Entries in the top folder, as the room whose place they have. */
-const ENTRIES: Readonly<Record<string, string>> = { 'index.ts': 'cli', 'disk.ts': 'cli' }
+const ENTRIES: Readonly<Record<string, string>> = { 'index.ts': 'cli' }
 
 /** Files that may import node: modules. Everything else loads in a browser. */
-const NODE_ONLY = /^(disk\.ts|cli\/.*|runtime\/isolated.*\.ts|runtime\/ort-node\.ts)$/
+const NODE_ONLY = /^(disk\/.*|cli\/.*|runtime\/isolated.*\.ts|runtime\/ort-node\.ts)$/
 
 /** The modules that a file imports, as it writes them: static, re-exported, dynamic with a literal, and of types alone. */
 export function importsOf(name: string, text: string): string[] {

@@ -9,7 +9,8 @@ import { Builder } from '../src/exact/builder.js'
 import { encode, hash, leavesOf } from '../src/exact/format.js'
 import type { Program } from '../src/exact/program.js'
 import { reference } from '../src/runtime/reference.js'
-import { encodeStep, jobInputs, runLeaves, runRoot } from '../src/trace/step.js'
+import { rootOfTensors } from '../src/trace/digests.js'
+import { encodeStep, jobInputs, runRoot } from '../src/trace/step.js'
 import { record } from '../src/trace/trace.js'
 
 /** One value of every kind, a list attribute, a carry. */
@@ -47,13 +48,12 @@ export function programVector() {
 export async function stepVector() {
   const { program, state } = smallProgram()
   const inputs = [1, 2, 3, 4, 5].map((n) => [tensor('float32', [1, 2], [n, -n / 2])])
-  const { steps } = await record({ program, state, inputs }, reference(), { operatorTrace: true })
-  const run = (commitEvery: number) => ({
-    commitEvery,
-    leaves: runLeaves(steps, commitEvery).map((leaf) => toHex(encodeStep(leaf))),
-    root: toHex(runRoot(steps, commitEvery)),
-  })
-  return { jobInputs: toHex(jobInputs(steps.map((step) => step.inputs))), runs: [run(1), run(2)] }
+  const run = async (commitEvery: number) => {
+    const { leaves } = await record({ program, state, inputs }, reference(), { operatorTrace: true, commitEvery })
+    return { commitEvery, leaves: leaves.map((leaf) => toHex(encodeStep(leaf))), root: toHex(runRoot(leaves)) }
+  }
+  const roots = inputs.map((list) => rootOfTensors('inputs', list))
+  return { jobInputs: toHex(jobInputs(roots)), runs: [await run(1), await run(2)] }
 }
 
 if (process.argv[1]?.endsWith('program-vectors.ts')) {

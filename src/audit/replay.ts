@@ -6,16 +6,16 @@ import { concat, type Bytes32 } from '../core/bytes.js'
 import { sha256 } from '../core/sha256.js'
 import { encodeStep } from '../trace/step.js'
 import * as claims from '../receipt/claim.js'
-import { claimOf, verifyContent, type Bundle } from '../receipt/bundle.js'
+import { claimOf, verifyContent, workOf, type Bundle } from '../receipt/bundle.js'
 import { hash as hashReceipt } from '../receipt/receipt.js'
 import type { Signer } from '../receipt/signer.js'
 import { from as verdictFrom, sign as signVerdict, type SignedVerdict } from '../receipt/verdict.js'
 import type { Runtime } from '../runtime/runtime.js'
-import { record, type Trace } from '../trace/trace.js'
+import { record, type RecordOptions, type Trace } from '../trace/trace.js'
 
 /** Options of {@link replay}. */
 export interface ReplayOptions {
-  readonly onProgress?: (done: number, total: number) => void
+  readonly onProgress?: RecordOptions['onProgress']
   readonly signal?: AbortSignal
 }
 
@@ -37,20 +37,19 @@ export interface Replay {
 export async function replay(bundle: Bundle, runtime: Runtime, options: ReplayOptions = {}): Promise<Replay> {
   verifyContent(bundle)
   const { job } = bundle.receipt
-  const work = { program: bundle.program, state: bundle.initialState, inputs: bundle.inputs }
-  const trace = await record(work, runtime, {
+  const trace = await record(workOf(bundle), runtime, {
     operatorTrace: job.operatorTrace,
     commitEvery: Number(job.commitEvery),
     ...options,
   })
   const own = claims.from(claimOf(trace, bundle.receipt.receipt.claim.job))
   const outcome = claims.same(own, bundle.receipt.receipt.claim) ? 'valid' : 'refuted'
-  return { outcome, trace, sampled: bundle.steps.length, total: bundle.steps.length }
+  return { outcome, trace, sampled: bundle.leaves.length, total: bundle.leaves.length }
 }
 
 /** What a verdict points to: a hash over the auditor's own step leaves. */
 export function evidenceOf(trace: Trace): Bytes32 {
-  return sha256(concat(...trace.steps.map(encodeStep)))
+  return sha256(concat(...trace.leaves.map(encodeStep)))
 }
 
 /** The signed verdict of a replay. */

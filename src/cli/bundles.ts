@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises'
 import { demand } from '../core/faults.js'
-import { bundleReader } from '../disk.js'
+import { bundleReader } from '../disk/index.js'
 import * as Bundle from '../receipt/bundle.js'
 
 /** True where a path is a folder. @throws Fault `cli/not-found`. */

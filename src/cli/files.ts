@@ -6,7 +6,7 @@ import { basename, extname } from 'node:path'
 import { demand, Fault } from '../core/faults.js'
 import { decode as decodeNpy } from '../core/npy.js'
 import { DTYPES, dtypeOf, sizeOf, tensor, type DType, type Tensor } from '../core/tensor.js'
-import { readRegular } from '../disk.js'
+import { readRegular } from '../disk/index.js'
 import { decodeTensor } from '../onnx/decode.js'
 import { tensorOf, type Model, type ValueInfo } from '../onnx/graph.js'
 

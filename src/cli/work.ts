@@ -5,7 +5,7 @@
 import { estimate } from '../exact/estimate.js'
 import { compile, type Compiled } from '../exact/compile.js'
 import type { Work } from '../trace/trace.js'
-import { readModel } from '../disk.js'
+import { readModel } from '../disk/index.js'
 import { readInputs } from './files.js'
 import { withProgress } from './progress.js'
 import { size, time } from './output.js'

@@ -70,6 +70,7 @@ export const FAULTS = {
     exit: 1,
     summary: 'a schedule that breaks a rule of the format, or does not fit its data set',
   },
+  'data/wrong-columns': { exit: 2, summary: 'the program takes other inputs than the data set and its schedule give' },
   'data/bad-initial': { exit: 2, summary: 'an initialisation rule that does not exist or does not fit its parameter' },
   'data/wrong-initial': { exit: 1, summary: 'rules or checkpoint are not those that the schedule names' },
   // runtime

@@ -3,6 +3,7 @@
  * @module
  */
 export * as Augmentation from './augmentation.js'
+export * as Course from './course.js'
 export * as Csv from './csv.js'
 export * as Dataset from './dataset.js'
 export * as Initial from './initial.js'

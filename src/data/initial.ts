@@ -8,7 +8,7 @@
  * Rectifiers" (2015), for the bounds
  * @module
  */
-import { encodeAbi } from '../core/abi.js'
+import { decodeAbi, encodeAbi } from '../core/abi.js'
 import { equal, toHex, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { allocate, sizeOf, tensor, type DType, type Tensor, type TensorType } from '../core/tensor.js'
@@ -75,6 +75,17 @@ export function encode(rule: Rule): Uint8Array {
   const { kind } = checked(rule)
   const [gain, fan] = rule.kind === 'uniform' ? [rule.gain, rule.fan] : [0, 0]
   return encodeAbi(['uint8', 'uint32', 'uint32'], [KINDS.indexOf(kind), gain, fan])
+}
+
+/** Bytes of a rule's leaf. */
+export const RULE_BYTES = 3 * 32
+
+/** A rule from its leaf. @throws Fault `core/bad-abi`, `data/bad-initial`. */
+export function decode(bytes: Uint8Array): Rule {
+  const [kind, gain, fan] = decodeAbi(['uint8', 'uint32', 'uint32'], bytes).map(Number)
+  if (KINDS[kind] === 'uniform') return uniform(gain, fan)
+  demand(gain === 0 && fan === 0, 'data/bad-initial', () => 'gain and fan without a uniform rule')
+  return checked({ kind: KINDS[kind] as 'zeros' | 'ones' })
 }
 
 /** The root of the rules of all parameters, in the program's order: sized, of kind `initial`. */

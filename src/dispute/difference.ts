@@ -6,14 +6,16 @@ import { compare, equal, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { equalBits, type Tensor } from '../core/tensor.js'
 import type { Program } from '../exact/program.js'
-import { STEP_FIELDS, type Step, type StepField } from '../trace/step.js'
+import { CONTENT_FIELDS, STEP_FIELDS, type Content, type Step, type StepField } from '../trace/step.js'
 import type { Trace } from '../trace/trace.js'
 import { digestOf } from '../trace/digests.js'
 
 /** A run as far as it is known: a trace, or the content of a bundle. */
 export interface RunView {
   readonly program: Program
-  readonly steps: readonly Step[]
+  readonly commitEvery: number
+  readonly leaves: readonly Step[]
+  readonly steps: readonly Content[]
   readonly outputs: readonly Tensor[]
   readonly finalState: readonly Tensor[]
   /** Digests of all values of every step, where they were recorded. */
@@ -57,16 +59,37 @@ export function viewOf(trace: Trace): RunView {
  */
 export function firstDifference(expected: RunView, found: RunView): Difference | undefined {
   demand(
-    expected.steps.length === found.steps.length && sameProgram(expected.program, found.program),
+    expected.commitEvery === found.commitEvery &&
+      expected.steps.length === found.steps.length &&
+      sameProgram(expected.program, found.program),
     'dispute/different-jobs',
     () => 'runs of different programs or lengths',
   )
-  const step = expected.steps.findIndex((leaf, i) =>
-    STEP_FIELDS.some((field) => !equal(leaf[field], found.steps[i][field])),
-  )
-  if (step < 0) return undefined
-  const field = STEP_FIELDS.find((name) => !equal(expected.steps[step][name], found.steps[step][name]))!
-  return inValues(expected, found, { step, field }) ?? inEnds(expected, found, { step, field }) ?? bare(step, field)
+  const leaf = expected.leaves.findIndex((one, i) => fieldApart(STEP_FIELDS, one, found.leaves[i]) !== undefined)
+  if (leaf < 0) return undefined
+  const at = inLeaf(expected, found, leaf)
+  return inValues(expected, found, at) ?? inEnds(expected, found, at) ?? bare(at.step, at.field)
+}
+
+/** The first of these fields that differs. */
+function fieldApart<F extends string>(
+  fields: readonly F[],
+  a: Readonly<Record<F, Bytes32>>,
+  b: Readonly<Record<F, Bytes32>>,
+): F | undefined {
+  return fields.find((name) => !equal(a[name], b[name]))
+}
+
+/** The step of a leaf where two runs part. A segment commits no states inside: where only its end differs, its last step is named. */
+function inLeaf(expected: RunView, found: RunView, leaf: number): { step: number; field: StepField } {
+  const { commitEvery } = expected
+  const first = leaf * commitEvery
+  const field = fieldApart(STEP_FIELDS, expected.leaves[leaf], found.leaves[leaf])!
+  if (commitEvery === 1 || field === 'stateBefore') return { step: first, field }
+  const inner = expected.steps.slice(first, first + commitEvery)
+  const apart = inner.map((step, i) => fieldApart(CONTENT_FIELDS, step, found.steps[first + i]))
+  const at = apart.findIndex((name) => name !== undefined)
+  return at < 0 ? { step: first + inner.length - 1, field } : { step: first + at, field: apart[at]! }
 }
 
 const sameProgram = (a: Program, b: Program) =>

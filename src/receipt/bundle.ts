@@ -1,20 +1,47 @@
 /**
  * Bundles: a receipt with everything that is needed to verify and to replay it offline (docs/formats.md, bundles).
  *
- * Files: receipt.json, seal.json, manifest.json, program.bin, steps.bin, model.onnx (optional), values.bin (operator traces), and
- * objects/<SHA-256 of the bytes> with the tensors' payloads. What the bytes are is checked against the receipt, never believed.
+ * Files: receipt.json, seal.json, manifest.json, program.bin, steps.bin, inner.bin (several steps to a leaf), model.onnx and recipe.json
+ * (optional), schedule.bin and rules.bin (training runs), values.bin (operator traces), objects/<SHA-256 of the bytes> with the tensors'
+ * payloads, checkpoints/<number of leaves>.bin (optional). What the bytes are is checked against the receipt, never believed.
  * @module
  */
 import { ZERO32, concat, equal, toHex, type Bytes32 } from '../core/bytes.js'
-import { demand, type FaultCode } from '../core/faults.js'
+import { Fault, demand, type FaultCode } from '../core/faults.js'
 import { sha256 } from '../core/sha256.js'
 import { byteLength, bytesOf, fromBytes, isFloat, type Tensor, type TensorType } from '../core/tensor.js'
+import { columnsOf, open as openUnder, type Course, type Feed } from '../data/course.js'
+import { from as datasetFrom } from '../data/dataset.js'
+import { RULE_BYTES, decode as decodeRule, encode as encodeRule, type Rule } from '../data/initial.js'
+import {
+  decode as decodeSchedule,
+  encode as encodeSchedule,
+  hash as hashSchedule,
+  jobInitialState,
+  type Schedule,
+} from '../data/schedule.js'
 import { decode as decodeProgram, encode as encodeProgram, hash as hashProgram } from '../exact/format.js'
-import { inputsOf, outputsOf, parametersOf, type Program } from '../exact/program.js'
+import { inputsOf, nextState, outputsOf, parametersOf, type Program } from '../exact/program.js'
 import { badElements, canonicalizeNaN } from '../merkle/elements.js'
 import { digestOf, rootOfTensors } from '../trace/digests.js'
-import { STEP_BYTES, decodeStep, encodeStep, jobInputs, runRoot, verifyChain, type Step } from '../trace/step.js'
-import { commit, valuesRoot, type Trace } from '../trace/trace.js'
+import { decodeState, stateBytes } from '../trace/state.js'
+import {
+  CONTENT_BYTES,
+  CONTENT_FIELDS,
+  STEP_BYTES,
+  decodeContent,
+  decodeStep,
+  encodeContent,
+  encodeStep,
+  leafOf,
+  leavesOf,
+  runRoot,
+  verifyChain,
+  type Content,
+  type Step,
+} from '../trace/step.js'
+import { resultsOf, termsOf, valuesRoot, type Trace, type Work } from '../trace/trace.js'
+
 import * as fields from './fields.js'
 import type { Field } from './fields.js'
 import {
@@ -26,8 +53,17 @@ import {
   type SignedReceipt,
 } from './receipt.js'
 import { decode as decodeSeal, encode as encodeSeal, verify as verifySeal, type SignedSeal } from './seal.js'
+import { hash as hashJob } from './job.js'
 import { hash as hashRefusal } from './refusal.js'
 import { format } from './typed-data.js'
+
+/** States inside of a run, by the number of leaves before them. They are read, and checked against the leaves, when they are asked for. */
+export interface Checkpoints {
+  /** Ascending. */
+  readonly at: readonly number[]
+  /** @throws Fault `bundle/missing-file`, `bundle/wrong-size`, `receipt/wrong-state`. */
+  read(leaf: number): Promise<readonly Tensor[]>
+}
 
 /** A receipt with program, tensors and steps. */
 export interface Bundle {
@@ -35,17 +71,26 @@ export interface Bundle {
   readonly program: Program
   /** The original .onnx file, where the provider includes it. */
   readonly model: Uint8Array | undefined
+  /** How the provider says that the program was made from the model. Not trusted: make it again and compare. */
+  readonly recipe: Uint8Array | undefined
   readonly initialState: readonly Tensor[]
   readonly finalState: readonly Tensor[]
   /** Inputs of every step. */
-  readonly inputs: readonly (readonly Tensor[])[]
+  readonly inputs: Feed
+  /** Where the job names a schedule: it, with all that it names. */
+  readonly course: Course | undefined
   /** Outputs of the last step; none where the run was refused. */
   readonly outputs: readonly Tensor[]
-  readonly steps: readonly Step[]
+  readonly commitEvery: number
+  /** The leaves of the run's tree. */
+  readonly leaves: readonly Step[]
+  /** What each step commits beside the states. */
+  readonly steps: readonly Content[]
   /** With an operator trace: the digests of all values of every step, in the program's numbering. */
   readonly digests: readonly (readonly Bytes32[])[] | undefined
   /** With an operator trace: all values of every step. */
   readonly values: readonly (readonly Tensor[])[] | undefined
+  readonly checkpoints: Checkpoints
   readonly seal: SignedSeal | undefined
 }
 
@@ -65,6 +110,10 @@ interface Manifest {
   readonly inputs: readonly (readonly Bytes32[])[]
   readonly outputs: readonly Bytes32[]
   readonly values: readonly (readonly Bytes32[])[]
+  /** Columns of the data set, where the job names a schedule. */
+  readonly data: readonly Bytes32[]
+  /** Randomness of the beacon that the schedule names. */
+  readonly beacon: readonly Bytes32[]
 }
 
 const MAX_LIST = 1 << 20
@@ -74,33 +123,71 @@ const nested: Field<readonly (readonly Bytes32[])[]> = fields.listOf(objects, MA
 const MANIFEST_BYTES = 1 << 26
 const manifestFormat = format(
   'bundle',
-  fields.record<Manifest>({ state: objects, finalState: objects, inputs: nested, outputs: objects, values: nested }),
+  fields.record<Manifest>({
+    state: objects,
+    finalState: objects,
+    inputs: nested,
+    outputs: objects,
+    values: nested,
+    data: fields.orAbsent(objects, []),
+    beacon: fields.orAbsent(fields.listOf(fields.bytes32, 1), []),
+  }),
   MANIFEST_BYTES,
 )
 
-const LIMITS = { receipt: 1 << 17, seal: 8192, program: 2 ** 31, model: 2 ** 31, steps: 2 ** 31 } as const
+const LIMITS = {
+  receipt: 1 << 17,
+  seal: 8192,
+  program: 2 ** 31,
+  model: 2 ** 31,
+  recipe: 1 << 20,
+  schedule: 8192,
+} as const
 const OBJECT_PATH = /^objects\/[0-9a-f]{64}$/
-const FILES = ['receipt.json', 'seal.json', 'manifest.json', 'program.bin', 'steps.bin', 'values.bin', 'model.onnx']
+const CHECKPOINT_PATH = /^checkpoints\/(0|[1-9][0-9]{0,15})\.bin$/
+const ALWAYS = ['receipt.json', 'seal.json', 'manifest.json', 'program.bin', 'steps.bin', 'model.onnx', 'recipe.json']
+
+/** The path of the state after so many leaves. */
+export const checkpointPath = (leaves: number): string => `checkpoints/${leaves}.bin`
+
+/** What a bundle may hold beside the run. */
+export interface BundleOptions {
+  readonly model?: Uint8Array
+  readonly recipe?: Uint8Array
+  readonly seal?: SignedSeal
+  /** States inside of the run. Default: none. */
+  readonly checkpoints?: Checkpoints
+}
+
+const NO_CHECKPOINTS: Checkpoints = {
+  at: [],
+  read: () => Promise.reject(new Fault('bundle/missing-file', 'no checkpoints')),
+}
 
 /** A trace with its receipt, as a bundle. */
-export function from(
-  trace: Trace,
-  receipt: SignedReceipt,
-  options: { model?: Uint8Array; seal?: SignedSeal } = {},
-): Bundle {
-  return {
-    receipt,
-    program: trace.program,
-    model: options.model,
-    initialState: trace.initialState,
-    finalState: trace.finalState,
-    inputs: trace.inputs,
-    outputs: trace.outputs,
-    steps: trace.steps,
-    digests: trace.values?.map((values) => values.map(digestOf)),
-    values: trace.values,
-    seal: options.seal,
+export function from(trace: Trace, receipt: SignedReceipt, options: BundleOptions = {}): Bundle {
+  const { program, initialState, finalState, inputs, course, outputs, commitEvery, leaves, steps, values } = trace
+  const { model, recipe, seal, checkpoints = NO_CHECKPOINTS } = options
+  const digests = values?.map((list) => list.map(digestOf))
+  const run = {
+    program,
+    initialState,
+    finalState,
+    inputs,
+    course,
+    outputs,
+    commitEvery,
+    leaves,
+    steps,
+    values,
+    digests,
   }
+  return { receipt, ...run, model, recipe, checkpoints, seal }
+}
+
+/** What a bundle's run is work of. */
+export function workOf({ program, initialState, inputs, course }: Bundle): Work {
+  return { program, state: initialState, inputs, course }
 }
 
 /** The payload of a tensor with canonical NaN. */
@@ -112,7 +199,7 @@ function payloadOf(tensor: Tensor): Uint8Array {
   return canonical
 }
 
-/** The files of a bundle; receipt.json comes last. */
+/** The files of a bundle but for its checkpoints, which are copied one by one; receipt.json comes last. */
 export function encode(bundle: Bundle): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>()
   const put = (tensor: Tensor): Bytes32 => {
@@ -121,16 +208,24 @@ export function encode(bundle: Bundle): Map<string, Uint8Array> {
     files.set(`objects/${toHex(name)}`, payload)
     return name
   }
+  const { course, inputs } = bundle
+  const listed = course === undefined ? Array.from({ length: inputs.length }, (_, step) => inputs.at(step)!) : []
   const manifest: Manifest = {
-    state: bundle.initialState.map(put),
+    state: course?.schedule.start.from === 'seed' ? [] : bundle.initialState.map(put),
     finalState: bundle.finalState.map(put),
-    inputs: bundle.inputs.map((inputs) => inputs.map(put)),
+    inputs: listed.map((list) => list.map(put)),
     outputs: bundle.outputs.map(put),
     values: (bundle.values ?? []).map((values) => values.map(put)),
+    data: (course?.dataset.columns ?? []).map(put),
+    beacon: course?.beacon === undefined ? [] : [course.beacon],
   }
   files.set('program.bin', encodeProgram(bundle.program))
   if (bundle.model !== undefined) files.set('model.onnx', bundle.model)
-  files.set('steps.bin', concat(...bundle.steps.map(encodeStep)))
+  if (bundle.recipe !== undefined) files.set('recipe.json', bundle.recipe)
+  if (course !== undefined) files.set('schedule.bin', encodeSchedule(course.schedule))
+  if (course?.rules !== undefined) files.set('rules.bin', concat(...course.rules.map(encodeRule)))
+  files.set('steps.bin', concat(...bundle.leaves.map(encodeStep)))
+  if (bundle.commitEvery > 1) files.set('inner.bin', concat(...bundle.steps.map(encodeContent)))
   if (bundle.digests !== undefined) files.set('values.bin', concat(...bundle.digests.flat()))
   files.set('manifest.json', manifestFormat.encode(manifest))
   if (bundle.seal !== undefined) files.set('seal.json', encodeSeal(bundle.seal))
@@ -166,42 +261,118 @@ export async function decode(reader: BundleReader): Promise<Bundle> {
   const receipt = decodeReceipt(await must('receipt.json', LIMITS.receipt))
   const program = decodeProgram(await must('program.bin', LIMITS.program))
   const manifest = manifestFormat.decode(await must('manifest.json', MANIFEST_BYTES))
-  const stepCount = Number(receipt.job.steps)
-  const stepBytes = await sized(reader, { path: 'steps.bin', size: stepCount * STEP_BYTES })
-  const steps = Array.from({ length: stepCount }, (_, i) =>
-    decodeStep(stepBytes.subarray(i * STEP_BYTES, (i + 1) * STEP_BYTES)),
-  )
-  const sealBytes = await reader.read('seal.json', LIMITS.seal)
+  const length = Number(receipt.job.steps)
+  const commitEvery = Number(receipt.job.commitEvery)
+  const leaves = await leavesFrom(reader, leavesOf(length, commitEvery))
   const store = objectStore(reader)
   const all = (types: readonly TensorType[], names: readonly Bytes32[], what: string) =>
     loadAll(store, { types, names, what })
   const perStep = (types: readonly TensorType[], lists: readonly (readonly Bytes32[])[], what: string) =>
     inTurn(lists, (names) => all(types, names, what))
-  demand(manifest.inputs.length === stepCount, 'bundle/wrong-size', () => 'inputs of every step', {
-    expected: stepCount,
-    found: manifest.inputs.length,
-  })
   const refused = receipt.refusal !== undefined
   const traced = receipt.job.operatorTrace && !refused
-  demand(manifest.values.length === (traced ? stepCount : 0), 'bundle/wrong-size', () => 'operator values', {
-    expected: traced ? stepCount : 0,
-    found: manifest.values.length,
-  })
+  demandCount('operator values', manifest.values.length, traced ? length : 0)
+  const source = { reader, receipt, program, manifest, all }
+  const course = await courseFrom(source)
+  const listed = course === undefined ? await perStep(inputsOf(program), manifest.inputs, 'inputs') : []
+  demandCount('inputs of every step', listed.length, course === undefined ? length : 0)
+  const begun =
+    course === undefined
+      ? { state: await all(parametersOf(program), manifest.state, 'state'), inputs: listed, course }
+      : await openCourse(course, source)
+  const sealBytes = await reader.read('seal.json', LIMITS.seal)
   const bundle: Bundle = {
     receipt,
     program,
     model: await reader.read('model.onnx', LIMITS.model),
-    initialState: await all(parametersOf(program), manifest.state, 'state'),
+    recipe: await reader.read('recipe.json', LIMITS.recipe),
+    initialState: begun.state,
     finalState: await all(parametersOf(program), manifest.finalState, 'final state'),
-    inputs: await perStep(inputsOf(program), manifest.inputs, 'inputs'),
+    inputs: begun.inputs,
+    course,
     outputs: await all(refused ? [] : outputsOf(program), manifest.outputs, 'outputs'),
-    steps,
-    digests: traced ? await digestsFrom(reader, { steps: stepCount, values: program.values.length }) : undefined,
+    commitEvery,
+    leaves,
+    steps: commitEvery === 1 ? leaves : await contentsFrom(reader, length),
+    digests: traced ? await digestsFrom(reader, { steps: length, values: program.values.length }) : undefined,
     values: traced ? await perStep(program.values, manifest.values, 'values') : undefined,
+    checkpoints: await checkpointsFrom(reader, { program, leaves }),
     seal: sealBytes === undefined ? undefined : decodeSeal(sealBytes),
   }
-  await demandNothingElse(reader, store.seen, { traced })
+  await demandNothingElse(reader, store.seen, bundle)
   return bundle
+}
+
+function demandCount(what: string, found: number, expected: number): void {
+  demand(found === expected, 'bundle/wrong-size', () => what, { expected, found })
+}
+
+interface Source {
+  readonly reader: BundleReader
+  readonly receipt: SignedReceipt
+  readonly program: Program
+  readonly manifest: Manifest
+  readonly all: (types: readonly TensorType[], names: readonly Bytes32[], what: string) => Promise<Tensor[]>
+}
+
+/** The schedule with what it names, where there is one. */
+async function courseFrom({ reader, receipt, program, manifest, all }: Source): Promise<Course | undefined> {
+  const leaf = await reader.read('schedule.bin', LIMITS.schedule)
+  if (leaf === undefined) return undefined
+  const schedule = decodeSchedule(leaf)
+  demandRoot('receipt/wrong-inputs', hashSchedule(schedule), receipt.job.inputs)
+  demandRoot('receipt/wrong-state', jobInitialState(schedule), receipt.job.initialState)
+  const types = columnsOf(program, schedule).map(({ dtype, dims }) => ({ dtype, dims: [schedule.samples, ...dims] }))
+  const columns = await all(types, manifest.data, 'data set')
+  const dataset = datasetFrom(Object.fromEntries(columns.map((column, i) => [`column ${i}`, column])))
+  return { schedule, dataset, rules: await rulesFrom(reader, program, schedule), beacon: manifest.beacon[0] }
+}
+
+async function rulesFrom(reader: BundleReader, program: Program, { start }: Schedule): Promise<Rule[] | undefined> {
+  if (start.from !== 'seed') return undefined
+  const count = program.counts.parameters
+  const bytes = await sized(reader, { path: 'rules.bin', size: count * RULE_BYTES })
+  return Array.from({ length: count }, (_, i) => decodeRule(bytes.subarray(i * RULE_BYTES, (i + 1) * RULE_BYTES)))
+}
+
+async function openCourse(course: Course, { receipt, program, manifest, all }: Source) {
+  const fresh = course.schedule.start.from === 'seed'
+  const checkpoint = fresh ? undefined : await all(parametersOf(program), manifest.state, 'state')
+  demandCount('state', fresh ? manifest.state.length : 0, 0)
+  return openUnder(course, program, { job: hashJob(receipt.job), steps: Number(receipt.job.steps), checkpoint })
+}
+
+async function leavesFrom(reader: BundleReader, count: number): Promise<Step[]> {
+  const bytes = await sized(reader, { path: 'steps.bin', size: count * STEP_BYTES })
+  return Array.from({ length: count }, (_, i) => decodeStep(bytes.subarray(i * STEP_BYTES, (i + 1) * STEP_BYTES)))
+}
+
+async function contentsFrom(reader: BundleReader, count: number): Promise<Content[]> {
+  const bytes = await sized(reader, { path: 'inner.bin', size: count * CONTENT_BYTES })
+  return Array.from({ length: count }, (_, i) =>
+    decodeContent(bytes.subarray(i * CONTENT_BYTES, (i + 1) * CONTENT_BYTES)),
+  )
+}
+
+async function checkpointsFrom(
+  reader: BundleReader,
+  { program, leaves }: { program: Program; leaves: readonly Step[] },
+): Promise<Checkpoints> {
+  const numbers = (await reader.list()).flatMap((path) => CHECKPOINT_PATH.exec(path)?.[1] ?? [])
+  const at = numbers.map(Number).sort((a, b) => a - b)
+  return { at, read: (leaf) => readCheckpoint(reader, { program, leaves, leaf }) }
+}
+
+/** The payloads of the parameters, one behind the other, after they were found to be the state that the leaves name. */
+async function readCheckpoint(
+  reader: BundleReader,
+  { program, leaves, leaf }: { program: Program; leaves: readonly Step[]; leaf: number },
+): Promise<readonly Tensor[]> {
+  demand(leaf > 0 && leaf < leaves.length, 'bundle/unexpected-file', () => `no state after ${leaf} leaves`)
+  const bytes = await sized(reader, { path: checkpointPath(leaf), size: stateBytes(program) })
+  const state = decodeState(program, bytes)
+  demandRoot('receipt/wrong-state', rootOfTensors('state', state), leaves[leaf].stateBefore, checkpointPath(leaf))
+  return state
 }
 
 async function sized(reader: BundleReader, { path, size }: { path: string; size: number }): Promise<Uint8Array> {
@@ -265,10 +436,17 @@ async function loadAll(
 async function demandNothingElse(
   reader: BundleReader,
   seen: ReadonlySet<string>,
-  { traced }: { traced: boolean },
+  { values, course, commitEvery }: Bundle,
 ): Promise<void> {
+  const files = new Set([
+    ...ALWAYS,
+    ...(values === undefined ? [] : ['values.bin']),
+    ...(commitEvery === 1 ? [] : ['inner.bin']),
+    ...(course === undefined ? [] : ['schedule.bin']),
+    ...(course?.rules === undefined ? [] : ['rules.bin']),
+  ])
   for (const path of await reader.list()) {
-    const known = OBJECT_PATH.test(path) ? seen.has(path) : FILES.includes(path) && (path !== 'values.bin' || traced)
+    const known = OBJECT_PATH.test(path) ? seen.has(path) : files.has(path) || CHECKPOINT_PATH.test(path)
     demand(known, 'bundle/unexpected-file', () => JSON.stringify(path.slice(0, 100)))
   }
 }
@@ -287,43 +465,60 @@ export async function verify(bundle: Bundle, options: ReceiptOptions = {}): Prom
   return bundle
 }
 
-/** The same without looking at signatures. */
+/**
+ * The same without looking at signatures. Where the job names a schedule, the inputs of a step are compared with what the schedule draws
+ * only when the step is run again.
+ */
 export function verifyContent(bundle: Bundle): Bundle {
   const { job, receipt, metadata } = bundle.receipt
   demandRoot('receipt/wrong-program', hashProgram(bundle.program), job.program)
   if (bundle.model !== undefined) demandRoot('receipt/wrong-model', sha256(bundle.model), metadata.model)
-  demandRoot('receipt/wrong-state', rootOfTensors('state', bundle.initialState), job.initialState)
-  const inputs = bundle.inputs.map((list) => rootOfTensors('inputs', list))
-  demandRoot('receipt/wrong-inputs', jobInputs(inputs), job.inputs)
+  const terms = termsOf(workOf(bundle))
+  demandRoot('receipt/wrong-state', terms.initialState, job.initialState)
+  demandRoot('receipt/wrong-inputs', terms.inputs, job.inputs)
   demandRoot('receipt/wrong-state', rootOfTensors('state', bundle.finalState), receipt.claim.finalState)
-  demandRoot('receipt/wrong-run', runRoot(bundle.steps, Number(job.commitEvery)), receipt.claim.run)
-  verifySteps(bundle, inputs)
+  demandRoot('receipt/wrong-run', runRoot(bundle.leaves), receipt.claim.run)
+  verifyLeaves(bundle)
+  verifySteps(bundle)
   verifyValues(bundle)
   verifyOwnSeal(bundle)
   return bundle
 }
 
-function verifySteps(bundle: Bundle, inputs: readonly Bytes32[]): void {
-  const { receipt, job, refusal } = bundle.receipt
-  const ran = refusal === undefined ? bundle.steps : bundle.steps.slice(0, refusal.step + 1)
+/** The leaves form a chain from the first state to the last, and hold what their steps do. */
+function verifyLeaves({ receipt: { receipt, refusal }, leaves, steps, commitEvery, initialState }: Bundle): void {
+  const ran = refusal === undefined ? leaves : leaves.slice(0, leavesOf(refusal.step + 1, commitEvery))
+  verifyChain(ran, rootOfTensors('state', initialState))
+  leaves.slice(ran.length).forEach(demandEmpty)
+  leaves.forEach((leaf, i) => {
+    const inner = steps.slice(i * commitEvery, (i + 1) * commitEvery)
+    const content = leafOf(i, { before: leaf.stateBefore, after: leaf.stateAfter }, { steps: inner, commitEvery })
+    const same = CONTENT_FIELDS.every((field) => equal(content[field], leaf[field]))
+    demand(same, 'trace/bad-step', () => `leaf ${i} does not hold what its steps do`)
+  })
+  const last = ran[ran.length - 1]
+  const cut = refusal !== undefined && (refusal.step + 1) % commitEvery !== 0 && refusal.step + 1 < steps.length
+  demandRoot('receipt/wrong-state', last.stateAfter, cut ? ZERO32 : receipt.claim.finalState)
+}
+
+function demandEmpty(step: Content, i: number): void {
+  const filled = Object.values(step).some((field) => field instanceof Uint8Array && !equal(field, ZERO32))
+  demand(!filled, 'trace/bad-step', () => `step ${i} after the refused one is not empty`)
+}
+
+function verifySteps({ receipt: { receipt, job, refusal }, inputs, course, steps, outputs }: Bundle): void {
   demand(
-    ran.length > 0 && (refusal === undefined || refusal.step < Number(job.steps)),
+    refusal === undefined || refusal.step < Number(job.steps),
     'trace/bad-step',
     () => 'the refused step is not one of the run',
   )
-  verifyChain(ran, job.initialState)
-  ran.forEach((step, i) => demandRoot('receipt/wrong-inputs', step.inputs, inputs[i]))
-  bundle.steps.slice(ran.length).forEach((step) => {
-    const empty = [step.stateBefore, step.inputs, step.values, step.stateAfter, step.outputs].every((field) =>
-      equal(field, ZERO32),
-    )
-    demand(empty, 'trace/bad-step', () => `step ${step.index} comes after the refused one and is not empty`)
-  })
-  const last = ran[ran.length - 1]
-  demandRoot('receipt/wrong-state', last.stateAfter, receipt.claim.finalState)
-  demandRoot('receipt/wrong-outputs', last.outputs, receipt.claim.outputs)
-  const outputs = refusal === undefined ? rootOfTensors('outputs', bundle.outputs) : hashRefusal(refusal)
-  demandRoot('receipt/wrong-outputs', outputs, receipt.claim.outputs)
+  const ran = refusal === undefined ? steps : steps.slice(0, refusal.step + 1)
+  if (course === undefined)
+    ran.forEach((step, i) => demandRoot('receipt/wrong-inputs', step.inputs, rootOfTensors('inputs', inputs.at(i)!)))
+  steps.slice(ran.length).forEach(demandEmpty)
+  demandRoot('receipt/wrong-outputs', ran[ran.length - 1].outputs, receipt.claim.outputs)
+  const own = refusal === undefined ? rootOfTensors('outputs', outputs) : hashRefusal(refusal)
+  demandRoot('receipt/wrong-outputs', own, receipt.claim.outputs)
 }
 
 /** Operator values: each digest is its tensor's, each step's root theirs; without a trace the root is zero. */
@@ -340,11 +535,7 @@ function verifyValues(bundle: Bundle): void {
     })
     demandRoot('receipt/wrong-values', valuesRoot(digests[s]), step.values)
     const given = program.counts.parameters + program.counts.inputs
-    demandRoot(
-      'receipt/wrong-values',
-      rootOfTensors('state', values[s].slice(0, program.counts.parameters)),
-      step.stateBefore,
-    )
+    demandBefore(bundle, { step: s, state: values[s].slice(0, program.counts.parameters) })
     demandRoot(
       'receipt/wrong-values',
       rootOfTensors('inputs', values[s].slice(program.counts.parameters, given)),
@@ -359,6 +550,25 @@ function verifyValues(bundle: Bundle): void {
       step.outputs,
     )
   })
+}
+
+/** The state in the values of a step is the one that the step before left, or, at the first of a leaf, the leaf's. */
+function demandBefore(
+  { program, values, leaves, commitEvery }: Bundle,
+  { step, state }: { step: number; state: readonly Tensor[] },
+): void {
+  const before =
+    step % commitEvery === 0
+      ? leaves[step / commitEvery].stateBefore
+      : rootOfTensors(
+          'state',
+          nextState(
+            program,
+            values![step - 1].slice(0, program.counts.parameters),
+            ({ value }) => values![step - 1][value],
+          ),
+        )
+  demandRoot('receipt/wrong-values', rootOfTensors('state', state), before, `state before step ${step}`)
 }
 
 function verifyOwnSeal({ seal, receipt }: Bundle): void {
@@ -378,6 +588,5 @@ export function claimOf(
   trace: Trace,
   job: Bytes32,
 ): { job: Bytes32; outputs: Bytes32; finalState: Bytes32; run: Bytes32 } {
-  const { outputs, finalState, run } = commit(trace)
-  return { job, outputs, finalState, run }
+  return { job, ...resultsOf(trace) }
 }

@@ -5,11 +5,19 @@
 import { ZERO32, equal, toHex, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { sha256 } from '../core/sha256.js'
-import { hash as hashProgram } from '../exact/format.js'
+import type { Course } from '../data/course.js'
+import type { Program } from '../exact/program.js'
 import type { Runtime } from '../runtime/runtime.js'
-import { rootOfTensors } from '../trace/digests.js'
-import { jobInputs } from '../trace/step.js'
-import { record, type Trace, type Work } from '../trace/trace.js'
+import {
+  courseTerms,
+  record,
+  termsOf,
+  type RecordOptions,
+  type RunStore,
+  type Terms,
+  type Trace,
+  type Work,
+} from '../trace/trace.js'
 import * as bundles from './bundle.js'
 import type { Bundle } from './bundle.js'
 import { from as claimFrom } from './claim.js'
@@ -41,12 +49,25 @@ export interface JobOptions {
 
 /** The job that asks for this work. */
 export async function jobFor(work: Work, options: JobOptions = {}): Promise<SignedJob> {
+  return jobOn(termsOf(work), options)
+}
+
+/** A run over a course that nobody has asked for yet. */
+export interface Plan {
+  readonly program: Program
+  readonly course: Course
+  readonly steps: number
+}
+
+/** The job that asks for this run. State and inputs follow from it: `Data.Course.open` makes them with the hash of this job. */
+export async function jobForCourse({ program, ...plan }: Plan, options: JobOptions = {}): Promise<SignedJob> {
+  return jobOn(courseTerms(program, plan), options)
+}
+
+async function jobOn(terms: Terms, options: JobOptions): Promise<SignedJob> {
   const { policy = claimed(), operatorTrace = false, commitEvery = 1, deadline = 0, domain, requester } = options
   const job = jobs.from({
-    program: hashProgram(work.program),
-    initialState: rootOfTensors('state', work.state),
-    inputs: jobInputs(work.inputs.map((inputs) => rootOfTensors('inputs', inputs))),
-    steps: work.inputs.length,
+    ...terms,
     commitEvery,
     operatorTrace,
     policy: hashPolicy(policy),
@@ -59,20 +80,24 @@ export async function jobFor(work: Work, options: JobOptions = {}): Promise<Sign
 
 /**
  * Refuses a job that asks for other work.
- * @throws Fault `receipt/wrong-program`, `receipt/wrong-state`, `receipt/wrong-inputs`.
+ * @throws Fault `receipt/wrong-program`, `receipt/wrong-state`, `receipt/wrong-inputs`, `receipt/wrong-run` (another number of steps).
  */
 export function demandWork(job: Job, work: Work): void {
-  const inputs = jobInputs(work.inputs.map((list) => rootOfTensors('inputs', list)))
+  const { steps, ...terms } = termsOf(work)
   const pairs = [
-    ['receipt/wrong-program', hashProgram(work.program), job.program],
-    ['receipt/wrong-state', rootOfTensors('state', work.state), job.initialState],
-    ['receipt/wrong-inputs', inputs, job.inputs],
+    ['receipt/wrong-program', terms.program, job.program],
+    ['receipt/wrong-state', terms.initialState, job.initialState],
+    ['receipt/wrong-inputs', terms.inputs, job.inputs],
   ] as const
   for (const [code, found, expected] of pairs)
     demand(equal(found, expected), code, () => 'the job asks for another one', {
       expected: toHex(expected),
       found: toHex(found),
     })
+  demand(BigInt(steps) === job.steps, 'receipt/wrong-run', () => 'the job asks for another number of steps', {
+    expected: job.steps,
+    found: steps,
+  })
 }
 
 /** What a provider brings. */
@@ -84,8 +109,10 @@ export interface ProvideOptions {
   readonly model?: Uint8Array
   /** Unix seconds; default now. */
   readonly issuedAt?: number
-  readonly onProgress?: (done: number, total: number) => void
+  readonly onProgress?: RecordOptions['onProgress']
   readonly signal?: AbortSignal
+  /** Keeps what is committed, so that a run that was cut off goes on. */
+  readonly store?: RunStore
 }
 
 /** A run that is sealed and not yet revealed: publish `seal`, keep the rest. */
@@ -108,6 +135,7 @@ export async function provide(work: Work, options: ProvideOptions): Promise<Seal
     commitEvery: Number(job.job.commitEvery),
     onProgress: options.onProgress,
     signal: options.signal,
+    store: options.store,
   }
   const trace = await record(work, runtime, recording)
   return seal(trace, { job, signer, model, metadata: await metadataOf(runtime, model), issuedAt: options.issuedAt })

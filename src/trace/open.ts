@@ -8,7 +8,7 @@ import { sizeOf, type Tensor, type TensorType } from '../core/tensor.js'
 import { listTree, openTile, tileOf, verifyTile, type TileOpening } from '../merkle/tiles.js'
 import { hashLeaf, proveInclusion, rootFromInclusion, sizedRoot, type Kind, type Path } from '../merkle/tree.js'
 import { digestOf } from './digests.js'
-import { encodeStep, runLeaves, runTree, type Step } from './step.js'
+import { encodeStep, leavesOf, runTree, type Step } from './step.js'
 import { valueDigests, type Trace } from './trace.js'
 
 /** Which element: of the value with this number, in this step. */
@@ -43,14 +43,13 @@ export interface RunShape {
 export function open(trace: Trace, place: ElementPlace): ElementOpening {
   const digests = valueDigests(trace, place.step)
   const tensor: Tensor = trace.values![place.step][place.value]
-  const { commitEvery, steps } = trace
+  const { commitEvery, leaves, steps } = trace
   const leafIndex = Math.floor(place.step / commitEvery)
-  const tree = runTree(steps, commitEvery)
   const first = leafIndex * commitEvery
   const roots = steps.slice(first, first + commitEvery).map((step) => step.values)
   return {
-    leaf: runLeaves(steps, commitEvery)[leafIndex],
-    leafPath: proveInclusion(tree, leafIndex),
+    leaf: leaves[leafIndex],
+    leafPath: proveInclusion(runTree(leaves), leafIndex),
     inner:
       commitEvery === 1
         ? undefined
@@ -75,7 +74,7 @@ export function verify(
     'merkle/index-out-of-range',
     () => 'no such element',
   )
-  const leaves = Math.ceil(shape.steps / shape.commitEvery)
+  const leaves = leavesOf(shape.steps, shape.commitEvery)
   const leafIndex = Math.floor(place.step / shape.commitEvery)
   demand(opening.leaf.index === leafIndex, 'trace/bad-step', () => 'the leaf is of another step')
   demandSized('run', { leaf: encodeStep(opening.leaf), index: leafIndex, size: leaves, path: opening.leafPath }, run)

@@ -8,14 +8,18 @@ import { demand } from '../core/faults.js'
 import { rootOf, sizedRoot, treeOf, type Kind, type Tree } from '../merkle/tree.js'
 import { rootOfDigests } from './digests.js'
 
-/** What a step commits: sized roots of the lists before and after it. `values` is zero without an operator trace. */
-export interface Step {
-  readonly index: number
-  readonly stateBefore: Bytes32
+/** What one step commits beside the states at its ends: sized roots. `values` is zero without an operator trace. */
+export interface Content {
   readonly inputs: Bytes32
   readonly values: Bytes32
-  readonly stateAfter: Bytes32
   readonly outputs: Bytes32
+}
+
+/** A leaf of the run's tree: a step, or a segment of several, with the states at its ends. */
+export interface Step extends Content {
+  readonly index: number
+  readonly stateBefore: Bytes32
+  readonly stateAfter: Bytes32
 }
 
 const LEAF = ['uint64', 'bytes32', 'bytes32', 'bytes32', 'bytes32', 'bytes32'] as const
@@ -35,36 +39,53 @@ export function decodeStep(bytes: Uint8Array): Step {
   return { index: Number(index), stateBefore, inputs, values, stateAfter, outputs }
 }
 
-/** One leaf for `commitEvery` inner steps: states at the ends, sized roots over the inner steps' own inputs, values and outputs. */
-export function segmentOf(index: number, inner: readonly Step[]): Step {
-  const over = (kind: Kind, of: (step: Step) => Bytes32) => rootOfDigests(kind, inner.map(of))
-  const traced = inner.some((step) => !equal(step.values, ZERO32))
+const CONTENT = ['bytes32', 'bytes32', 'bytes32'] as const
+
+/** Bytes of a step inside a segment. */
+export const CONTENT_BYTES = 3 * 32
+
+/** A step inside a segment: abi.encode(inputs, values, outputs). */
+export function encodeContent({ inputs, values, outputs }: Content): Uint8Array {
+  return encodeAbi(CONTENT, [inputs, values, outputs])
+}
+
+/** @throws Fault `core/bad-abi`. */
+export function decodeContent(bytes: Uint8Array): Content {
+  const [inputs, values, outputs] = decodeAbi(CONTENT, bytes)
+  return { inputs, values, outputs }
+}
+
+/** The leaf over the steps between two states: one step as it is, of several the sized roots over their own inputs, values and outputs. */
+export function leafOf(
+  index: number,
+  states: { readonly before: Bytes32; readonly after: Bytes32 },
+  { steps, commitEvery }: { readonly steps: readonly Content[]; readonly commitEvery: number },
+): Step {
+  const { inputs, values, outputs } = commitEvery === 1 ? steps[0] : segmentOf(steps)
+  return { index, stateBefore: states.before, inputs, values, stateAfter: states.after, outputs }
+}
+
+function segmentOf(steps: readonly Content[]): Content {
+  const over = (kind: Kind, of: (step: Content) => Bytes32) => rootOfDigests(kind, steps.map(of))
+  const traced = steps.some((step) => !equal(step.values, ZERO32))
   return {
-    index,
-    stateBefore: inner[0].stateBefore,
     inputs: over('segmentInputs', (s) => s.inputs),
     values: traced ? over('segmentValues', (s) => s.values) : ZERO32,
-    stateAfter: inner[inner.length - 1].stateAfter,
     outputs: over('segmentOutputs', (s) => s.outputs),
   }
 }
 
-/** The leaves of a run's tree: its steps, or its segments where `commitEvery` > 1. */
-export function runLeaves(steps: readonly Step[], commitEvery: number): readonly Step[] {
-  if (commitEvery === 1) return steps
-  return Array.from({ length: Math.ceil(steps.length / commitEvery) }, (_, i) =>
-    segmentOf(i, steps.slice(i * commitEvery, (i + 1) * commitEvery)),
-  )
-}
+/** How many leaves a run of so many steps has. */
+export const leavesOf = (steps: number, commitEvery: number): number => Math.ceil(steps / commitEvery)
 
 /** The tree of a run. */
-export function runTree(steps: readonly Step[], commitEvery: number): Tree {
-  return treeOf(runLeaves(steps, commitEvery).map(encodeStep))
+export function runTree(leaves: readonly Step[]): Tree {
+  return treeOf(leaves.map(encodeStep))
 }
 
 /** The run root: the sized root over the leaves. */
-export function runRoot(steps: readonly Step[], commitEvery: number): Bytes32 {
-  const tree = runTree(steps, commitEvery)
+export function runRoot(leaves: readonly Step[]): Bytes32 {
+  const tree = runTree(leaves)
   return sizedRoot('run', { size: tree.size, root: rootOf(tree) })
 }
 
@@ -74,19 +95,21 @@ export function jobInputs(perStep: readonly Bytes32[]): Bytes32 {
 }
 
 /**
- * Steps that form a chain: indices from 0, each beginning in the state that the one before left.
+ * Leaves that form a chain: indices from 0, each beginning in the state that the one before left.
  * @throws Fault `trace/bad-step`.
  */
-export function verifyChain(steps: readonly Step[], initialState: Bytes32): readonly Step[] {
-  steps.forEach((step, i) => {
-    demand(step.index === i, 'trace/bad-step', () => `step ${i} has index ${step.index}`)
-    const before = i === 0 ? initialState : steps[i - 1].stateAfter
-    demand(equal(step.stateBefore, before), 'trace/bad-step', () => `step ${i} does not start from the state before it`)
+export function verifyChain(leaves: readonly Step[], initialState: Bytes32): readonly Step[] {
+  leaves.forEach((leaf, i) => {
+    demand(leaf.index === i, 'trace/bad-step', () => `leaf ${i} has index ${leaf.index}`)
+    const before = i === 0 ? initialState : leaves[i - 1].stateAfter
+    demand(equal(leaf.stateBefore, before), 'trace/bad-step', () => `leaf ${i} does not start from the state before it`)
   })
-  return steps
+  return leaves
 }
 
-/** The fields of a step leaf behind the index, in the order of the leaf. */
+/** The fields of a leaf behind the index, in its order. */
 export const STEP_FIELDS = ['stateBefore', 'inputs', 'values', 'stateAfter', 'outputs'] as const
-/** A field of a step leaf. */
+/** A field of a leaf. */
 export type StepField = (typeof STEP_FIELDS)[number]
+/** The fields of a step inside a segment. */
+export const CONTENT_FIELDS = ['inputs', 'values', 'outputs'] as const

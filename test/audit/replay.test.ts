@@ -16,16 +16,16 @@ async function cheat(operatorTrace: boolean): Promise<Bundle> {
   const work = network()
   const job = await jobFor(work, { operatorTrace })
   const lie = await record(tampered(work), reference(), { operatorTrace })
-  const { stateBefore } = (await record(work, reference())).steps[0]
+  const { stateBefore } = (await record(work, reference())).leaves[0]
   const values = lie.values && [[...work.state, ...lie.values[0].slice(work.state.length)]]
   const { rootOfTensors } = await import('../../src/trace/digests.js')
   const step = {
-    ...lie.steps[0],
+    ...lie.leaves[0],
     stateBefore,
     stateAfter: stateBefore,
-    values: values ? rootOfTensors('values', values[0]) : lie.steps[0].values,
+    values: values ? rootOfTensors('values', values[0]) : lie.leaves[0].values,
   }
-  const trace = { ...lie, initialState: work.state, finalState: work.state, values, steps: [step] }
+  const trace = { ...lie, initialState: work.state, finalState: work.state, values, leaves: [step], steps: [step] }
   return (await seal(trace, { job, signer: fromRandom(), metadata: await metadataOf(reference()) })).reveal()
 }
 

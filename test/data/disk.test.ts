@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encode as encodeNpy } from '../../src/core/npy.js'
 import { bytesOf } from '../../src/core/tensor.js'
 import * as Dataset from '../../src/data/dataset.js'
-import { readDataset, type ColumnSource } from '../../src/disk.js'
+import { readDataset, type ColumnSource } from '../../src/disk/index.js'
 import { digits } from './samples.js'
 
 let folder = ''

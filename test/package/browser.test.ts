@@ -25,8 +25,8 @@ test.each(['index.ts', 'runtime/ort-web.ts'])('%s bundles for browsers', async (
   expect(nodeImports(await bundle(entry))).toEqual([])
 })
 
-test('disk.ts does not: the check above finds what belongs to Node', async () => {
-  await expect(bundle('disk.ts')).rejects.toThrow('node:fs')
+test('disk/ does not: the check above finds what belongs to Node', async () => {
+  await expect(bundle('disk/index.ts')).rejects.toThrow('node:fs')
 })
 
 /** Runs a script in a thread that has nothing of Node: no process, no Buffer, no require. */

@@ -34,11 +34,11 @@ test('a cycle of files is named by its path', () => {
 test('node: modules are for Node only files', () => {
   const text = `import { readFileSync } from 'node:fs'`
   expect(check({ 'core/a.ts': text })).toEqual(['core/a.ts: imports node:fs and would not load in a browser'])
-  expect(check({ 'cli/a.ts': text, 'disk.ts': text })).toEqual([])
+  expect(check({ 'cli/a.ts': text, 'disk/a.ts': text })).toEqual([])
 })
 
 test('a room that the house does not know, a file that is not there, and the entries from below are violations', () => {
   expect(check({ 'utils/a.ts': '' })).toEqual(['utils/a.ts: in no room of the house'])
   expect(check({ 'core/a.ts': `import './b.js'` })).toEqual(['core/a.ts: imports ./b.js, which is no file of src/'])
-  expect(check({ 'attest/a.ts': `import '../disk.js'`, 'disk.ts': '' })).toHaveLength(1)
+  expect(check({ 'attest/a.ts': `import '../disk/index.js'`, 'disk/index.ts': '' })).toHaveLength(1)
 })

@@ -92,7 +92,9 @@ describe('bundles', () => {
     await expect(swapped({ finalState: other.finalState })).rejects.toMatchObject({ code: 'receipt/wrong-state' })
     await expect(swapped({ inputs: other.inputs })).rejects.toMatchObject({ code: 'receipt/wrong-inputs' })
     await expect(swapped({ outputs: other.outputs })).rejects.toMatchObject({ code: 'receipt/wrong-outputs' })
-    await expect(swapped({ steps: other.steps })).rejects.toMatchObject({ code: 'receipt/wrong-run' })
+    await expect(swapped({ leaves: other.leaves, steps: other.steps })).rejects.toMatchObject({
+      code: 'receipt/wrong-run',
+    })
     await expect(swapped({ values: other.values })).rejects.toMatchObject({ code: 'receipt/wrong-values' })
     await expect(swapped({ digests: other.digests })).rejects.toMatchObject({ code: 'receipt/wrong-values' })
     await expect(swapped({ seal: other.seal })).rejects.toMatchObject({ code: 'receipt/wrong-seal' })

@@ -59,14 +59,14 @@ describe('a runtime in a process of its own', () => {
     const work = network()
     const session = await isolated('reference').open(work.program, work.state)
     await session.close()
-    await expect(session.step(work.inputs[0])).rejects.toMatchObject({ code: 'runtime/failed' })
+    await expect(session.step(work.inputs.at(0)!)).rejects.toMatchObject({ code: 'runtime/failed' })
   })
 
   test('is ended by an abort signal', async () => {
     const work = network()
     const session = await isolated('reference').open(work.program, work.state)
     const controller = new AbortController()
-    const step = session.step(work.inputs[0], { signal: controller.signal })
+    const step = session.step(work.inputs.at(0)!, { signal: controller.signal })
     controller.abort()
     await expect(step).rejects.toMatchObject({ code: 'core/aborted' })
   })

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { toHex } from '../../core/bytes.js'
 import { Fault, demand } from '../../core/faults.js'
-import { writeWhole } from '../../disk.js'
+import { writeWhole } from '../../disk/index.js'
 import * as Attestation from '../../attest/attestation.js'
 import * as Quorum from '../../attest/quorum.js'
 import * as Claim from '../../receipt/claim.js'

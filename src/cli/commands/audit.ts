@@ -1,7 +1,7 @@
 /** `countersign audit`: run a bundle's job again and compare bits. @module */
 import type { Command } from 'commander'
 import { toHex } from '../../core/bytes.js'
-import { writeWhole } from '../../disk.js'
+import { writeWhole } from '../../disk/index.js'
 import { replay, verdictOf } from '../../audit/replay.js'
 import { explain, firstDifference, viewOf } from '../../dispute/difference.js'
 import * as Bundle from '../../receipt/bundle.js'

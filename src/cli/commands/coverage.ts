@@ -1,6 +1,6 @@
 /** `countersign coverage`: which ONNX operators decompose into exact ops. @module */
 import type { Command } from 'commander'
-import { readModel } from '../../disk.js'
+import { readModel } from '../../disk/index.js'
 import { OPERATORS, rowOf } from '../../exact/operators/index.js'
 import type { Graph } from '../../onnx/graph.js'
 import { command } from '../command.js'

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { toHex } from '../../core/bytes.js'
 import { Fault, demand } from '../../core/faults.js'
-import { writeWhole } from '../../disk.js'
+import { writeWhole } from '../../disk/index.js'
 import * as Job from '../../receipt/job.js'
 import * as Policy from '../../receipt/policy.js'
 import { jobFor } from '../../receipt/provide.js'

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { demand } from '../../core/faults.js'
 import { utf8 } from '../../core/bytes.js'
-import { readRegular, writeWhole } from '../../disk.js'
+import { readRegular, writeWhole } from '../../disk/index.js'
 import { newKeystore } from '../../receipt/signer.js'
 import { command } from '../command.js'
 import { password } from '../keys.js'

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { join } from 'node:path'
 import { toHex } from '../../core/bytes.js'
-import { writeWhole } from '../../disk.js'
+import { writeWhole } from '../../disk/index.js'
 import * as Bundle from '../../receipt/bundle.js'
 import { witness } from '../../receipt/provide.js'
 import * as Receipt from '../../receipt/receipt.js'

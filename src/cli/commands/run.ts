@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { toHex } from '../../core/bytes.js'
 import { demand } from '../../core/faults.js'
-import { readRegular, writeBundle } from '../../disk.js'
+import { readRegular, writeBundle } from '../../disk/index.js'
 import * as Bundle from '../../receipt/bundle.js'
 import * as Claim from '../../receipt/claim.js'
 import * as Job from '../../receipt/job.js'

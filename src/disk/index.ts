@@ -1,0 +1,10 @@
+/**
+ * Files: models with external data, data sets, bundles as folders, runs that can go on after a crash. Reading follows no links and no path
+ * outside of its folder; writing is whole or not at all. Node only.
+ * @module
+ */
+export { bundleReader, writeBundle, type WriteOptions } from './bundles.js'
+export { readDataset, type ColumnSource } from './datasets.js'
+export { readRegular, writeWhole } from './files.js'
+export { externalData, readModel } from './models.js'
+export { runStore, type DiskRun, type Retention } from './runs.js'
