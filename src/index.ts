@@ -14,7 +14,7 @@ export * as Tensor from './core/tensors.js'
 export * as Merkle from './merkle/index.js'
 export * as Model from './onnx/index.js'
 export * as Program from './exact/index.js'
-export { Adapters, Autodiff, LearningRate, Loss, Optimizer, Training } from './autodiff/index.js'
+export { Adapters, Autodiff, LearningRate, Loss, Optimizer, Recipe, Training } from './autodiff/index.js'
 export * as Data from './data/index.js'
 export * as Runtime from './runtime/index.js'
 export * as Trace from './trace/index.js'
@@ -36,5 +36,15 @@ export type { Address, Field, FieldsOf, Input, InputOf } from './receipt/fields.
 export * as Bundle from './receipt/bundle.js'
 export * as Provider from './receipt/provide.js'
 export * as Audit from './audit/replay.js'
-export { Attestation, Policies, Quorum } from './attest/index.js'
+export {
+  Attestation,
+  Beacon,
+  BlockBeacon,
+  Challenge,
+  NonceBeacon,
+  Policies,
+  Quorum,
+  RoundBeacon,
+  Sighting,
+} from './attest/index.js'
 export * as Difference from './dispute/difference.js'

@@ -3,8 +3,9 @@
  * @module
  */
 import { demand } from '../core/faults.js'
-import type { Builder, Ref } from '../exact/builder.js'
-import { ABSENT, type Program } from '../exact/program.js'
+import { Builder, type Ref } from '../exact/builder.js'
+import type { Compiled } from '../exact/compile.js'
+import { ABSENT, inputsOf, type Program } from '../exact/program.js'
 
 /**
  * The values of a program inside of another one that is being built, in the program's numbering. `given` holds what stands for its
@@ -25,4 +26,16 @@ export function graft(b: Builder, program: Program, given: readonly Ref[]): Ref[
     refs.push(b.op(value.op, operands, value.attributes))
   }
   return refs
+}
+
+/** The model with only these parameters; the others are constants of its program, with the values that they had in the state. */
+export function fixed({ program, state, bound }: Compiled, kept: ReadonlySet<string>): Compiled {
+  const b = new Builder()
+  const { parameters: names, inputs, outputs } = program.names
+  const given = state.map((value, i) => (kept.has(names[i]) ? b.parameter(names[i], value) : b.constant(value)))
+  const own = given.filter((_, i) => kept.has(names[i]))
+  const refs = graft(b, program, [...given, ...inputsOf(program).map((type, i) => b.input(inputs[i], type))])
+  const results = outputs.map((name, i) => [name, refs[program.outputs[i]]] as const)
+  const { program: made } = b.finish({ outputs: results, keep: own })
+  return { program: made, state: state.filter((_, i) => kept.has(names[i])), bound }
 }

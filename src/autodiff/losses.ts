@@ -85,3 +85,6 @@ export const accuracy: Metric = {
     return meanOf(b, b.cast(b.equal(best, b.reshape(targets, best.dims)), 'float32'))
   },
 }
+
+/** All metrics by name. */
+export const METRICS: ReadonlyMap<string, Metric> = new Map([accuracy].map((metric) => [metric.name, metric]))

@@ -98,7 +98,8 @@ export interface AdamOptions {
   readonly weightDecay?: number
 }
 
-const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
+/** What Adam's authors propose. */
+export const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
 
 /**
  * Adam (Kingma and Ba 2015): m' = beta1 m + (1 - beta1) g; v' = beta2 v + (1 - beta2) g^2;

@@ -3,7 +3,7 @@
  * @module
  */
 import { demand } from '../core/faults.js'
-import type { Builder, Ref } from '../exact/builder.js'
+import { Builder, type Ref } from '../exact/builder.js'
 
 /** The learning rate of a step, both float32 of rank 0. Steps count from 0. */
 export type Schedule = (b: Builder, step: Ref) => Ref
@@ -48,4 +48,29 @@ export function warmup(schedule: Schedule, { steps }: { steps: number }): Schedu
     const share = b.div(b.add(step, number(b, 1)), number(b, steps))
     return b.mul(schedule(b, step), b.min(share, number(b, 1)))
   }
+}
+
+/** Steps that are evaluated at once: small enough to be folded. */
+const CHUNK = 1 << 14
+
+/**
+ * The rates of `steps` steps from `first` on, by the definitions of the ops: those that a run computes, bit for bit.
+ * @throws Fault `autodiff/bad-option` where the schedule has no value.
+ */
+export function evaluate(schedule: Schedule, { first, steps }: { first: number; steps: number }): Float32Array {
+  const found = new Float32Array(steps)
+  for (let at = 0; at < steps; at += CHUNK) {
+    found.set(evaluated(schedule, { first: first + at, steps: Math.min(CHUNK, steps - at) }), at)
+  }
+  return found
+}
+
+/** The graph over a vector of step numbers, all of it constant. */
+function evaluated(schedule: Schedule, { first, steps }: { first: number; steps: number }): Float32Array {
+  const b = new Builder()
+  const numbers = BigInt64Array.from({ length: steps }, (_, i) => BigInt(first + i))
+  const step = b.cast(b.constant({ dtype: 'int64', dims: [steps], data: numbers }), 'float32')
+  const { value } = b.expand(schedule(b, step), [steps])
+  demand(value !== undefined, 'autodiff/bad-option', () => 'a schedule that has no value in some step')
+  return value.data as Float32Array
 }

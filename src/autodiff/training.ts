@@ -26,9 +26,9 @@ export interface TrainingOptions {
   readonly clipNorm?: number
   /**
    * Which parameters are trained; the others are frozen. If this is left out all but those of rank 0, since exporters write constant
-   * factors as such.
+   * factors as such; so too where it gives undefined.
    */
-  readonly trainable?: (name: string) => boolean
+  readonly trainable?: (name: string) => boolean | undefined
   /** Outputs of the model that become the next value of a parameter, such as running statistics: parameter name -> output name. */
   readonly running?: Readonly<Record<string, string>>
   /** For a model that is not compiled yet. */

@@ -60,6 +60,8 @@ export const FAULTS = {
     exit: 2,
     summary: 'a training option out of its range, or a name that the model does not have',
   },
+  'autodiff/rate-out-of-bounds': { exit: 1, summary: 'a learning rate outside of the bounds that a policy sets' },
+  'autodiff/wrong-program': { exit: 1, summary: 'the program is not the one that the recipe makes of the model' },
   // data
   'data/bad-dataset': { exit: 2, summary: 'columns that do not make a data set' },
   'data/bad-csv': { exit: 2, summary: 'text that is not numbers in lines of equally many fields' },
@@ -72,6 +74,7 @@ export const FAULTS = {
   },
   'data/wrong-columns': { exit: 2, summary: 'the program takes other inputs than the data set and its schedule give' },
   'data/bad-initial': { exit: 2, summary: 'an initialisation rule that does not exist or does not fit its parameter' },
+  'data/no-rule': { exit: 2, summary: 'a parameter whose first value follows from no rule' },
   'data/wrong-initial': { exit: 1, summary: 'rules or checkpoint are not those that the schedule names' },
   // runtime
   'runtime/unavailable': { exit: 4, summary: 'this runtime is not installed or cannot start here' },
@@ -128,6 +131,16 @@ export const FAULTS = {
   'attest/no-agreement': { exit: 1, summary: 'agreement is no longer possible' },
   'attest/pending': { exit: 3, summary: 'not enough receipts yet' },
   'attest/timed-out': { exit: 3, summary: 'the deadline passed without agreement' },
+  'attest/wrong-beacon': { exit: 1, summary: 'evidence about another claim, job or provider' },
+  'attest/self-witnessed': { exit: 1, summary: 'evidence of time by the provider itself' },
+  'attest/unknown-witness': { exit: 3, summary: 'a time that nobody vouches for whom the verifier trusts' },
+  'attest/unknown-network': { exit: 3, summary: 'a round of a network that the verifier does not trust' },
+  'attest/beacon-not-later': { exit: 1, summary: 'randomness that was known when the claim was made' },
+  'attest/chosen-round': { exit: 1, summary: 'another round or block than the one that follows by rule' },
+  'attest/bad-beacon': { exit: 1, summary: 'a round that the network did not sign' },
+  'attest/no-chain': { exit: 3, summary: 'the chain of a beacon cannot be asked' },
+  'attest/not-committed': { exit: 1, summary: 'the chain does not hold the claim where the beacon says so' },
+  'attest/pending-beacon': { exit: 3, summary: 'the block of a beacon does not exist yet' },
   // dispute
   'dispute/different-jobs': { exit: 2, summary: 'the two runs answer different jobs' },
   // cli

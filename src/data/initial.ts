@@ -9,13 +9,18 @@
  * @module
  */
 import { decodeAbi, encodeAbi } from '../core/abi.js'
-import { equal, toHex, type Bytes32 } from '../core/bytes.js'
+import { concat, equal, toHex, utf8, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
+import { sha256 } from '../core/sha256.js'
 import { allocate, sizeOf, tensor, type DType, type Tensor, type TensorType } from '../core/tensor.js'
+import { parametersOf, type Program } from '../exact/program.js'
 import { digest, listRoot } from '../merkle/tiles.js'
 import { rootOf, sizedRoot, treeOf } from '../merkle/tree.js'
 import type { Start } from './schedule.js'
 import { integer24, integers24, type Stream } from './seeds.js'
+import { usesOf, type Fans, type Use } from './uses.js'
+
+export { usesOf, type Fans, type Use } from './uses.js'
 
 /** How one parameter starts: all 0, all 1, or uniform within sqrt(gain / fan) either way. */
 export type Rule =
@@ -28,12 +33,6 @@ export const ONES: Rule = Object.freeze({ kind: 'ones' })
 
 /** How the axes of a weight stand: `in-out` for MatMul and for Gemm without transB, `out-in` for Gemm with transB and for Conv. */
 export type Layout = 'in-out' | 'out-in'
-
-/** How many inputs an output sums, and how many outputs an input reaches. */
-export interface Fans {
-  readonly in: number
-  readonly out: number
-}
 
 /**
  * The fans of a weight. Of a convolution [M, C / group, kernel...]: each times the size of the kernel.
@@ -148,6 +147,60 @@ function boundOf(dtype: DType, rule: Rule): number {
 
 /** Two factors of at most 24 bits have an exact product in binary64: storing it as float32 rounds once. */
 const elementOf = (draw: number, bound: number): number => ((2 * draw + 1 - 2 ** 24) / 2 ** 24) * bound
+
+/** First values by what a parameter is there for; a kind that is not here has no rule. */
+const RULE_OF: { readonly [K in Use['kind']]?: (use: Extract<Use, { kind: K }>) => Rule } = {
+  product: ({ fans, rectified }) => (rectified ? he(fans) : glorot(fans)),
+  table: ({ width }) => uniform(3, width),
+  scale: () => ONES,
+  shift: () => ZEROS,
+  slope: () => ZEROS,
+  slot: () => ZEROS,
+  mean: () => ZEROS,
+  variance: () => ONES,
+}
+
+function ruleFor(use: Use, { dtype, dims }: TensorType): Rule | undefined {
+  const make = RULE_OF[use.kind] as ((use: Use) => Rule) | undefined
+  const rule = sizeOf(dims) === 0 && use.kind !== 'kept' ? ZEROS : make?.(use)
+  return rule?.kind === 'uniform' && !FLOATS.includes(dtype) ? undefined : rule
+}
+
+/** What `rulesFor` is told. */
+export interface RulesOptions {
+  /** Rules by name of the parameter, instead of those that follow from the program. */
+  readonly rules?: Readonly<Record<string, Rule>>
+}
+
+const SHOWN = 4
+
+/**
+ * One rule for each parameter of a program, by what the parameter is there for (docs/training.md has the table): what a run from the seed
+ * starts from. Who trusts nobody computes it again and compares `hash`.
+ * @throws Fault `data/no-rule` with the names of parameters whose value does not follow from their use: what is not trained has to keep its
+ * value, so it comes from a checkpoint, or is a constant of the program; `data/bad-initial` for a rule of a parameter that is not there.
+ */
+export function rulesFor(program: Program, { rules = {} }: RulesOptions = {}): readonly Rule[] {
+  const { parameters: names } = program.names
+  const stray = Object.keys(rules).filter((name) => !names.includes(name))
+  demand(stray.length === 0, 'data/bad-initial', () => 'no such parameter', { found: stray.slice(0, SHOWN).join(', ') })
+  const types = parametersOf(program)
+  const found = usesOf(program).map((use, i) =>
+    Object.hasOwn(rules, names[i]) ? checked(rules[names[i]]) : ruleFor(use, types[i]),
+  )
+  const missing = names.filter((_, i) => found[i] === undefined)
+  demand(missing.length === 0, 'data/no-rule', () => `no rule for ${missing.length} of ${names.length} parameters`, {
+    found: missing.slice(0, SHOWN).join(', ') + (missing.length > SHOWN ? ', ...' : ''),
+    hint: 'name rules for them, start from a checkpoint, or make what is not trained constants of the program',
+  })
+  return Object.freeze(found as Rule[])
+}
+
+/** First values of the left factors of adapters: Glorot's, each from its own name and the seed. @see Adapters.AdapterOptions */
+export function adapterValues(seed: Bytes32): (type: TensorType, name: string) => Tensor {
+  return (type, name) =>
+    initialTensor(type, glorot(fansOf(type.dims, 'out-in')), { seed: sha256(concat(seed, utf8(name))), parameter: 0 })
+}
 
 /** What the state before the first step is made from, or checked by. */
 export interface InitialOptions {
