@@ -3,5 +3,11 @@
  * @module
  */
 export * as Attestation from './attestation.js'
+export * as Beacon from './beacon.js'
+export * as BlockBeacon from './block.js'
+export * as Challenge from './challenge.js'
+export * as NonceBeacon from './nonce.js'
 export * as Policies from './policies.js'
 export * as Quorum from './quorum.js'
+export * as RoundBeacon from './round.js'
+export * as Sighting from './sighting.js'
