@@ -148,8 +148,18 @@ function offer({ roles }: Walk, value: number, role: Role | undefined): void {
   if (order < 0 || (order === 0 && role.node < before!.node)) roles.set(value, role)
 }
 
-/** Names of tensors that belong to a parameter and begin as zeros, as training and adapters write them. */
-const BESIDE = /^(velocity|mean|square|right) of (.*)$/su
+/** Names of tensors that begin as zeros, as training and adapters write them, with the name of the tensor that each belongs to. */
+const BESIDE = [
+  [/^(?:velocity|mean|square) of (.*)$/su, (owner: string) => owner],
+  [/^right of (.*)$/su, (owner: string) => `left of ${owner}`],
+] as const
+
+function isBeside(name: string, known: ReadonlySet<string>): boolean {
+  return BESIDE.some(([pattern, partner]) => {
+    const owner = pattern.exec(name)?.[1]
+    return owner !== undefined && known.has(partner(owner))
+  })
+}
 
 /** How far the statistic behind a running value may lie. */
 const REACH = 64
@@ -179,8 +189,7 @@ export function usesOf(program: Program): readonly Use[] {
   const known = new Set(program.names.parameters)
   return program.names.parameters.map((name, parameter): Use => {
     const [next, { dtype, dims }] = [carries.get(parameter), program.values[parameter]]
-    const [, , owner] = BESIDE.exec(name) ?? []
-    if (owner !== undefined && known.has(owner) && next !== undefined) return { kind: 'slot' }
+    if (next !== undefined && isBeside(name, known)) return { kind: 'slot' }
     if (carries.size > 0 ? next === undefined : dims.length === 0) return { kind: 'kept' }
     if (!isFloat(dtype)) return { kind: 'other' }
     if (found.live[parameter] === 1) return found.roles.get(parameter)?.use ?? { kind: 'other' }

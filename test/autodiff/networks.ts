@@ -23,7 +23,8 @@ export interface Network {
   readonly labels: Tensor
 }
 
-interface Parts {
+/** A network by its parts; the input is called x, the first output y. */
+export interface Parts {
   readonly nodes: Node[]
   readonly parameters: Readonly<Record<string, Tensor>>
   readonly integers?: Readonly<Record<string, readonly number[]>>
@@ -39,7 +40,7 @@ const info = (name: string, { dtype, dims }: Tensor): ValueInfo => ({
   dims: [...dims],
 })
 
-function network({ nodes, parameters, integers = {}, input, labels, outputs = ['y'] }: Parts): Network {
+export function network({ nodes, parameters, integers = {}, input, labels, outputs = ['y'] }: Parts): Network {
   const initializers = [
     ...Object.entries(parameters).map(([name, t]) => protoOf(t, name)),
     ...Object.entries(integers).map(([name, values]) =>
