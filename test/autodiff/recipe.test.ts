@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { adapt } from '../../src/autodiff/adapters.js'
+import { adapt, merging } from '../../src/autodiff/adapters.js'
 import { LOSSES, accuracy } from '../../src/autodiff/losses.js'
 import * as Optimizer from '../../src/autodiff/optimizers.js'
 import * as LearningRate from '../../src/autodiff/rates.js'
@@ -307,6 +307,33 @@ describe('the training program of a recipe', () => {
       }
       expect(await losses(fixed)).toEqual(await losses(held))
     }
+  })
+
+  test('of adapters on constants ends with a state of the plain model that computes the same', async () => {
+    const network = mlp()
+    const { compiled } = network
+    const recipe = Recipe.from({ ...plain, adapters: { rank: 2, of: ['*'] }, untrained: 'constants' })
+    const { program, state } = Recipe.train(compiled, recipe, { left: ({ dims }) => weights(dims, 0.5, 9) })
+    expect(program.names.parameters).toEqual(['left of w1', 'right of w1', 'left of w2', 'right of w2'])
+    const session = await reference().open(program, state)
+    const losses: number[] = []
+    for (let step = 0; step < 10; step++) {
+      const inputs = [...network.inputs, network.labels, tensor('int64', [], [BigInt(step)])]
+      losses.push(Number((await session.step(inputs)).outputs[0].data[0]))
+    }
+    const merged = merging(compiled, Recipe.adapters(recipe, compiled)!)
+    const trained = { program, state: session.state }
+    const given = Recipe.stateFor(merged, trained, compiled)
+    const tuned = (await (await reference().open(merged, given)).step([])).outputs
+    const same = { program: compiled.program, state: tuned, bound: compiled.bound }
+    const next = Training.from(same, { loss: 'softmax-cross-entropy', optimizer: Optimizer.sgd(0.1) })
+    const after = await reference().open(next.program, next.state)
+    const { outputs } = await after.step([...network.inputs, network.labels, tensor('int64', [], [10n])])
+    const [goneOn] = (await session.step([...network.inputs, network.labels, tensor('int64', [], [10n])])).outputs
+    expect(outputs[0]).toEqual(goneOn)
+    expect(Number(goneOn.data[0])).toBeLessThan(losses[0])
+    const other = Recipe.train(transformer().compiled, Recipe.from(plain)).program
+    expect(codeOf(() => Recipe.stateFor(other, trained, compiled))).toBe('autodiff/bad-option')
   })
 
   test('is demanded by its root; another rate, loss or model is refused', () => {
