@@ -111,6 +111,7 @@ async function cheat(): Promise<Provider.Sealed> {
     initialState: state,
     finalState: state,
     outputs,
+    leaves: [step],
     steps: [step],
     values: [shown],
     refusal: undefined,

@@ -35,14 +35,16 @@ export {
 export type { Address, Field, FieldsOf, Input, InputOf } from './receipt/fields.js'
 export * as Bundle from './receipt/bundle.js'
 export * as Provider from './receipt/provide.js'
-export * as Audit from './audit/replay.js'
+export * as Audit from './audit/index.js'
 export {
   Attestation,
   Beacon,
   BlockBeacon,
   Challenge,
+  Learning,
   NonceBeacon,
   Policies,
+  Proof,
   Quorum,
   RoundBeacon,
   Sighting,

@@ -113,7 +113,17 @@ export const FAULTS = {
   'bundle/wrong-object': { exit: 1, summary: 'an object whose bytes do not hash to its name' },
   'bundle/wrong-size': { exit: 1, summary: 'a file with another size than its place demands' },
   'bundle/exists': { exit: 2, summary: 'the output folder exists already' },
+  // audit
+  'audit/refused-run': { exit: 2, summary: 'a run that its program refused is audited by replay, not by samples' },
   // attest
+  'attest/false-step': { exit: 1, summary: 'a challenged step does not follow from the one before it' },
+  'attest/broken-chain': { exit: 1, summary: 'a challenged step does not begin in the state that the one before left' },
+  'attest/wrong-start': { exit: 1, summary: 'the run does not begin in the state that its job fixes' },
+  'attest/wrong-end': { exit: 1, summary: 'the last step is not the one that the claim names' },
+  'attest/wrong-challenge': { exit: 1, summary: 'other steps are opened than the beacon challenges' },
+  'attest/start-not-allowed': { exit: 1, summary: 'the run starts from a state that the verifier does not accept' },
+  'attest/no-schedule': { exit: 2, summary: 'a proof of learning needs a job that names a schedule' },
+  'attest/needs-beacon': { exit: 1, summary: 'too few challenged steps to do without a beacon' },
   'attest/duplicate-signer': { exit: 1, summary: 'two statements by one signer where one counts' },
   'attest/equivocation': { exit: 1, summary: 'one provider signed two different claims for one job' },
   'attest/not-sealed': { exit: 1, summary: 'a receipt without its seal' },

@@ -313,8 +313,8 @@ function picked({ dtype, dims, data }: Tensor, samples: readonly number[]): Tens
   return { dtype, dims: [samples.length, ...dims.slice(1)], data: out }
 }
 
-/** Samples one behind the other, on a new first axis. */
-function stacked(rows: readonly (readonly Tensor[])[]): readonly Tensor[] {
+/** Samples one behind the other: a tensor a column, the samples on a new first axis. */
+export function stacked(rows: readonly (readonly Tensor[])[]): readonly Tensor[] {
   return rows[0].map(({ dtype, dims, data }, column) => {
     const bytes = new Uint8Array(rows.length * data.byteLength)
     rows.forEach((tensors, row) => bytes.set(bytesOf(tensors[column]), row * data.byteLength))

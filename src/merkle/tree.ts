@@ -147,6 +147,11 @@ function siblingsOf({ index, size }: Place): readonly Position[] {
   return siblings
 }
 
+/** How many nodes the inclusion proof of a leaf has: at most one for each level. @throws Fault `merkle/index-out-of-range`. */
+export function pathLength(place: Place): number {
+  return siblingsOf(place).length
+}
+
 const half = (value: number): number => Math.floor(value / 2)
 const isIndex = (index: number, size: number): boolean =>
   Number.isSafeInteger(size) && Number.isSafeInteger(index) && index >= 0 && index < size

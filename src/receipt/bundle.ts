@@ -9,7 +9,7 @@
 import { ZERO32, concat, equal, toHex, type Bytes32 } from '../core/bytes.js'
 import { Fault, demand, type FaultCode } from '../core/faults.js'
 import { sha256 } from '../core/sha256.js'
-import { byteLength, bytesOf, fromBytes, isFloat, type Tensor, type TensorType } from '../core/tensor.js'
+import type { Tensor, TensorType } from '../core/tensor.js'
 import { columnsOf, open as openUnder, type Course, type Feed } from '../data/course.js'
 import { from as datasetFrom } from '../data/dataset.js'
 import { RULE_BYTES, decode as decodeRule, encode as encodeRule, type Rule } from '../data/initial.js'
@@ -22,7 +22,6 @@ import {
 } from '../data/schedule.js'
 import { decode as decodeProgram, encode as encodeProgram, hash as hashProgram } from '../exact/format.js'
 import { inputsOf, nextState, outputsOf, parametersOf, type Program } from '../exact/program.js'
-import { badElements, canonicalizeNaN } from '../merkle/elements.js'
 import { digestOf, rootOfTensors } from '../trace/digests.js'
 import { decodeState, stateBytes } from '../trace/state.js'
 import {
@@ -43,6 +42,16 @@ import {
 import { resultsOf, termsOf, valuesRoot, type Trace, type Work } from '../trace/trace.js'
 
 import * as fields from './fields.js'
+import {
+  OBJECT_PATH,
+  inTurn,
+  must,
+  objectStore,
+  objectWriter,
+  sized,
+  type BundleReader,
+  type ObjectStore,
+} from './objects.js'
 import type { Field } from './fields.js'
 import {
   decode as decodeReceipt,
@@ -64,6 +73,8 @@ export interface Checkpoints {
   /** @throws Fault `bundle/missing-file`, `bundle/wrong-size`, `receipt/wrong-state`. */
   read(leaf: number): Promise<readonly Tensor[]>
 }
+
+export { readerOf, type BundleFiles, type BundleReader } from './objects.js'
 
 /** A receipt with program, tensors and steps. */
 export interface Bundle {
@@ -92,16 +103,6 @@ export interface Bundle {
   readonly values: readonly (readonly Tensor[])[] | undefined
   readonly checkpoints: Checkpoints
   readonly seal: SignedSeal | undefined
-}
-
-/** Relative path -> content. */
-export type BundleFiles = ReadonlyMap<string, Uint8Array>
-
-/** Reads single files of a bundle; undefined where there is none. Never asked for more than `limit` bytes. */
-export interface BundleReader {
-  read(path: string, limit: number): Promise<Uint8Array | undefined> | Uint8Array | undefined
-  /** All paths, to refuse what does not belong. */
-  list(): Promise<readonly string[]> | readonly string[]
 }
 
 interface Manifest {
@@ -143,7 +144,6 @@ const LIMITS = {
   recipe: 1 << 20,
   schedule: 8192,
 } as const
-const OBJECT_PATH = /^objects\/[0-9a-f]{64}$/
 const CHECKPOINT_PATH = /^checkpoints\/(0|[1-9][0-9]{0,15})\.bin$/
 const ALWAYS = ['receipt.json', 'seal.json', 'manifest.json', 'program.bin', 'steps.bin', 'model.onnx', 'recipe.json']
 
@@ -190,24 +190,10 @@ export function workOf({ program, initialState, inputs, course }: Bundle): Work 
   return { program, state: initialState, inputs, course }
 }
 
-/** The payload of a tensor with canonical NaN. */
-function payloadOf(tensor: Tensor): Uint8Array {
-  const bytes = bytesOf(tensor)
-  if (!isFloat(tensor.dtype) || !badElements(tensor.dtype, bytes)) return bytes
-  const canonical = bytes.slice()
-  canonicalizeNaN(tensor.dtype, canonical)
-  return canonical
-}
-
 /** The files of a bundle but for its checkpoints, which are copied one by one; receipt.json comes last. */
 export function encode(bundle: Bundle): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>()
-  const put = (tensor: Tensor): Bytes32 => {
-    const payload = payloadOf(tensor)
-    const name = sha256(payload)
-    files.set(`objects/${toHex(name)}`, payload)
-    return name
-  }
+  const { tensor: put } = objectWriter(files)
   const { course, inputs } = bundle
   const listed = course === undefined ? Array.from({ length: inputs.length }, (_, step) => inputs.at(step)!) : []
   const manifest: Manifest = {
@@ -233,40 +219,19 @@ export function encode(bundle: Bundle): Map<string, Uint8Array> {
   return files
 }
 
-/** A reader over files in memory. */
-export function readerOf(files: BundleFiles): BundleReader {
-  return {
-    read(path, limit) {
-      const bytes = files.get(path)
-      demand(bytes === undefined || bytes.length <= limit, 'bundle/wrong-size', () => path, {
-        expected: `at most ${limit}`,
-        found: bytes?.length,
-      })
-      return bytes
-    },
-    list: () => [...files.keys()],
-  }
-}
-
 /**
  * The bundle of these files, with every size and hash of a file checked. Nothing is said yet about whether the receipt names them.
  * @throws Fault `bundle/missing-file`, `bundle/unexpected-file`, `bundle/wrong-size`, `bundle/wrong-object`, and the faults of each format.
  */
 export async function decode(reader: BundleReader): Promise<Bundle> {
-  const must = async (path: string, limit: number) => {
-    const bytes = await reader.read(path, limit)
-    demand(bytes !== undefined, 'bundle/missing-file', () => path)
-    return bytes
-  }
-  const receipt = decodeReceipt(await must('receipt.json', LIMITS.receipt))
-  const program = decodeProgram(await must('program.bin', LIMITS.program))
-  const manifest = manifestFormat.decode(await must('manifest.json', MANIFEST_BYTES))
+  const receipt = decodeReceipt(await must(reader, 'receipt.json', LIMITS.receipt))
+  const program = decodeProgram(await must(reader, 'program.bin', LIMITS.program))
+  const manifest = manifestFormat.decode(await must(reader, 'manifest.json', MANIFEST_BYTES))
   const length = Number(receipt.job.steps)
   const commitEvery = Number(receipt.job.commitEvery)
   const leaves = await leavesFrom(reader, leavesOf(length, commitEvery))
   const store = objectStore(reader)
-  const all = (types: readonly TensorType[], names: readonly Bytes32[], what: string) =>
-    loadAll(store, { types, names, what })
+  const all = store.tensors
   const perStep = (types: readonly TensorType[], lists: readonly (readonly Bytes32[])[], what: string) =>
     inTurn(lists, (names) => all(types, names, what))
   const refused = receipt.refusal !== undefined
@@ -312,7 +277,7 @@ interface Source {
   readonly receipt: SignedReceipt
   readonly program: Program
   readonly manifest: Manifest
-  readonly all: (types: readonly TensorType[], names: readonly Bytes32[], what: string) => Promise<Tensor[]>
+  readonly all: ObjectStore['tensors']
 }
 
 /** The schedule with what it names, where there is one. */
@@ -325,10 +290,15 @@ async function courseFrom({ reader, receipt, program, manifest, all }: Source): 
   const types = columnsOf(program, schedule).map(({ dtype, dims }) => ({ dtype, dims: [schedule.samples, ...dims] }))
   const columns = await all(types, manifest.data, 'data set')
   const dataset = datasetFrom(Object.fromEntries(columns.map((column, i) => [`column ${i}`, column])))
-  return { schedule, dataset, rules: await rulesFrom(reader, program, schedule), beacon: manifest.beacon[0] }
+  return { schedule, dataset, rules: await readRules(reader, program, schedule), beacon: manifest.beacon[0] }
 }
 
-async function rulesFrom(reader: BundleReader, program: Program, { start }: Schedule): Promise<Rule[] | undefined> {
+/** The rules of a start from the seed, one for each parameter; undefined for another start. @throws Fault `bundle/wrong-size`, `data/bad-initial`. */
+export async function readRules(
+  reader: BundleReader,
+  program: Program,
+  { start }: Schedule,
+): Promise<Rule[] | undefined> {
   if (start.from !== 'seed') return undefined
   const count = program.counts.parameters
   const bytes = await sized(reader, { path: 'rules.bin', size: count * RULE_BYTES })
@@ -375,13 +345,6 @@ async function readCheckpoint(
   return state
 }
 
-async function sized(reader: BundleReader, { path, size }: { path: string; size: number }): Promise<Uint8Array> {
-  const bytes = await reader.read(path, size)
-  demand(bytes !== undefined, 'bundle/missing-file', () => path)
-  demand(bytes.length === size, 'bundle/wrong-size', () => path, { expected: size, found: bytes.length })
-  return bytes
-}
-
 async function digestsFrom(
   reader: BundleReader,
   { steps, values }: { steps: number; values: number },
@@ -389,48 +352,6 @@ async function digestsFrom(
   const bytes = await sized(reader, { path: 'values.bin', size: steps * values * 32 })
   const at = (index: number) => bytes.slice(index * 32, (index + 1) * 32)
   return Array.from({ length: steps }, (_, s) => Array.from({ length: values }, (_, v) => at(s * values + v)))
-}
-
-async function inTurn<A, B>(items: readonly A[], f: (item: A) => Promise<B>): Promise<B[]> {
-  const out: B[] = []
-  for (const item of items) out.push(await f(item))
-  return out
-}
-
-/** Loads objects once each, by name and size. */
-function objectStore(reader: BundleReader) {
-  const loaded = new Map<string, Tensor>()
-  const seen = new Set<string>()
-  return {
-    seen,
-    async tensor(type: TensorType, name: Bytes32): Promise<Tensor> {
-      const path = `objects/${toHex(name)}`
-      const key = `${path} ${type.dtype}[${type.dims}]`
-      const known = loaded.get(key)
-      if (known !== undefined) return known
-      const bytes = await sized(reader, { path, size: byteLength(type) })
-      demand(equal(sha256(bytes), name), 'bundle/wrong-object', () => path)
-      demand(!badElements(type.dtype, bytes), 'bundle/wrong-object', () => `${path}: not canonical`)
-      const tensor = fromBytes(type, bytes)
-      seen.add(path)
-      loaded.set(key, tensor)
-      return tensor
-    },
-  }
-}
-
-async function loadAll(
-  store: ReturnType<typeof objectStore>,
-  { types, names, what }: { types: readonly TensorType[]; names: readonly Bytes32[]; what: string },
-): Promise<Tensor[]> {
-  demand(names.length === types.length, 'bundle/wrong-size', () => `${what}: one object each`, {
-    expected: types.length,
-    found: names.length,
-  })
-  return inTurn(
-    types.map((type, i) => [type, names[i]] as const),
-    ([type, name]) => store.tensor({ dtype: type.dtype, dims: type.dims }, name),
-  )
 }
 
 async function demandNothingElse(

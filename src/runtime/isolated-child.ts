@@ -4,6 +4,7 @@
  */
 import { Fault } from '../core/faults.js'
 import { decode } from '../exact/format.js'
+import { nextState } from '../exact/program.js'
 import type { Reply, Request } from './isolated.js'
 import { ortNode } from './ort-node.js'
 import { ortWeb } from './ort-web.js'
@@ -18,6 +19,10 @@ async function answer(request: Request): Promise<Reply> {
   if (request.kind === 'describe') return { kind: 'platform', platform: await runtime.describe() }
   if (request.kind === 'open') {
     session = await runtime.open(decode(request.program), request.state, { record: request.record })
+    return { kind: 'opened' }
+  }
+  if (request.kind === 'restart') {
+    await session!.restart(nextState(session!.program, session!.state, (_carry, index) => request.carried[index]))
     return { kind: 'opened' }
   }
   const result = await session!.step(request.inputs)

@@ -12,6 +12,7 @@ import { nextState, type Program } from '../exact/program.js'
 import type { Reason } from '../exact/op.js'
 import {
   Refusal,
+  demandSameFixed,
   demandTypes,
   type OpenOptions,
   type Platform,
@@ -30,6 +31,7 @@ export type Request =
       readonly record: OpenOptions['record']
     }
   | { readonly kind: 'step'; readonly inputs: readonly Tensor[] }
+  | { readonly kind: 'restart'; readonly carried: readonly Tensor[] }
 
 /** What the child answers. */
 export type Reply =
@@ -108,6 +110,14 @@ class IsolatedSession implements Session {
     if (reply.kind !== 'stepped') return failed(reply)
     this.state = nextState(this.program, this.state, (_carry, index) => reply.carried[index])
     return reply.result
+  }
+
+  async restart(state: readonly Tensor[]): Promise<void> {
+    const next = demandSameFixed(this.program, this.state, state)
+    const carried = this.program.carries.map(({ parameter }) => next[parameter])
+    const reply = await this.#child.ask({ kind: 'restart', carried })
+    if (reply.kind !== 'opened') return failed(reply)
+    this.state = next
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,7 @@ import { ABSENT, nextState, type NodeValue, type Program } from '../exact/progra
 import {
   Refusal,
   demandNumbers,
+  demandSameFixed,
   demandTypes,
   resultsOf,
   type OpenOptions,
@@ -153,6 +154,10 @@ class OrtSession implements Session {
     const values = this.#all ? this.program.values.map((_, number) => find(number)) : undefined
     this.state = next
     return { outputs: this.program.outputs.map(find), values }
+  }
+
+  async restart(state: readonly Tensor[]): Promise<void> {
+    this.state = demandSameFixed(this.program, this.state, state)
   }
 
   async #run(feeds: ReadonlyMap<number, Tensor>, names: readonly string[]) {

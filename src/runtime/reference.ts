@@ -9,6 +9,7 @@ import { ABSENT, nextState, type NodeValue, type Program } from '../exact/progra
 import {
   Refusal,
   demandNumbers,
+  demandSameFixed,
   demandTypes,
   type OpenOptions,
   type Runtime,
@@ -72,6 +73,10 @@ class ReferenceSession implements Session {
     if (!this.#all) for (const input of node.inputs) if (this.#last[input] === number) values[input] = FORGOTTEN
     await new Promise<void>((resolve) => (number % 64 === 0 ? setTimeout(resolve, 0) : resolve()))
     return result
+  }
+
+  async restart(state: readonly Tensor[]): Promise<void> {
+    this.state = demandSameFixed(this.program, this.state, state)
   }
 
   async close(): Promise<void> {}

@@ -2,7 +2,7 @@
  * The one contract of the runtimes: what executes a program. The same program, state and inputs give the same bits on every runtime.
  * @module
  */
-import type { Tensor } from '../core/tensor.js'
+import { equalBits, type Tensor } from '../core/tensor.js'
 import { Fault, demand } from '../core/faults.js'
 import { firstNaN } from '../exact/ops/nan.js'
 import type { Reason } from '../exact/op.js'
@@ -44,6 +44,11 @@ export interface Session {
    * @throws Refusal at the first fault point that is met; Fault `exact/wrong-input`, `runtime/failed`, `core/aborted`.
    */
   step(inputs: readonly Tensor[], options?: { signal?: AbortSignal }): Promise<StepResult>
+  /**
+   * Goes on from another state of the program, without being opened again. Cost: next to nothing.
+   * @throws Fault `trace/bad-state` where it does not fit, or a parameter that no step changes has other bits: those are part of what was opened.
+   */
+  restart(state: readonly Tensor[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -97,6 +102,17 @@ export function demandTypes(given: readonly Tensor[], wanted: 'state' | 'inputs'
       found: `${given[i].dtype}[${given[i].dims}]`,
     })
   })
+}
+
+/** Refuses a state to go on from that has another value where no step changes it. @throws Fault `trace/bad-state`. */
+export function demandSameFixed(program: Program, own: readonly Tensor[], next: readonly Tensor[]): readonly Tensor[] {
+  demandTypes(next, 'state', program)
+  const carried = new Set(program.carries.map(({ parameter }) => parameter))
+  next.forEach((tensor, i) => {
+    const same = carried.has(i) || tensor === own[i] || equalBits(tensor, own[i])
+    demand(same, 'trace/bad-state', () => `"${program.names.parameters[i]}" is changed by no step, and has other bits`)
+  })
+  return next
 }
 
 /** Numbers of the values that a step gives: its outputs and the next state. */

@@ -23,7 +23,7 @@ export interface Trace {
   /** Inputs of every step. */
   readonly inputs: Feed
   /** What the inputs were drawn by, if they were. */
-  readonly course: Course | undefined
+  readonly course?: Course | undefined
   /** Outputs of the last step. */
   readonly outputs: readonly Tensor[]
   /** The leaves of the run's tree: its steps, or segments of `commitEvery` of them. */
@@ -82,7 +82,7 @@ export interface Work {
   /** Inputs of every step: a list, or what a course draws. */
   readonly inputs: Feed
   /** What draws the inputs and fixes the state, where the job names a schedule. */
-  readonly course?: Course
+  readonly course?: Course | undefined
 }
 
 /**

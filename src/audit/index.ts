@@ -1,0 +1,15 @@
+/**
+ * Audits: runs computed again, whole or by samples.
+ * @module
+ */
+export {
+  compareLeaf,
+  replayLeaf,
+  stateBefore,
+  type Apart,
+  type LeafPlace,
+  type Reached,
+  type Replayed,
+} from './leaves.js'
+export * from './replay.js'
+export { largestChanges, leavesIn, sample, type Change, type Sampled, type SampleOptions } from './sample.js'
