@@ -1,10 +1,12 @@
 /**
- * Writes test/vectors/{policy,job,claim,receipt,seal,verdict,refusal,seal-set}.json: for each signed structure its EIP-712 type, and
+ * Writes test/vectors/{policy,job,claim,receipt,seal,verdict,sighting,nonce,refusal,seal-set}.json: for each signed structure its EIP-712 type, and
  * cases with value, struct hash, digest and signature under several domains. A contract's tests read the same files.
  *
  * Run: npx tsx scripts/receipt-vectors.ts
  */
 import { writeFileSync } from 'node:fs'
+import { challengeStruct } from '../src/attest/nonce.js'
+import { sightingStruct } from '../src/attest/sighting.js'
 import { toHex } from '../src/core/bytes.js'
 import { encodeJson, type Json } from '../src/core/json.js'
 import { keccak256 } from '../src/core/keccak.js'
@@ -86,6 +88,17 @@ const verdicts = receipts.map((receipt, i) =>
   }),
 )
 
+const subjects = claims.map((claim, i) => ({ job: claim.job, claim: Claim.hash(claim), provider: accounts[1 + i] }))
+const sightings = subjects.map((subject, i) =>
+  sightingStruct.from({ ...subject, witness: accounts[0], seenAt: i === 0 ? 1_790_000_200 : MAX64 }, 'sighting'),
+)
+const challenges = subjects.map((subject, i) =>
+  challengeStruct.from(
+    { ...subject, nonce: salted(80 + i), verifier: accounts[0], issuedAt: i === 0 ? 1_790_000_300 : MAX64 },
+    'challenge',
+  ),
+)
+
 async function signedCase<T>(struct: TypedData.Struct<T>, value: T, domain: TypedData.Domain): Promise<Json> {
   const signature = await Signer.sign(signers[0], { struct, value, domain })
   return {
@@ -132,6 +145,8 @@ const files: Record<string, Json> = {
   receipt: await vectorsOf(Receipt.receiptStruct, receipts),
   seal: await vectorsOf(Seal.sealStruct, seals),
   verdict: await vectorsOf(Verdict.verdictStruct, verdicts),
+  sighting: await vectorsOf(sightingStruct, sightings),
+  nonce: await vectorsOf(challengeStruct, challenges),
   'seal-set': sealSetVectors(),
   refusal: refusalVectors(),
 }

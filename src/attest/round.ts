@@ -164,16 +164,13 @@ const SUITE = 'BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_'
 
 async function demandSigned({ round, signature }: RoundBeacon, { publicKey }: Network): Promise<void> {
   const { bls12_381: curve } = await import('@noble/curves/bls12-381.js') // 25 ms to load, for this kind alone
-  const { Signature, hash, verify: holds } = curve.shortSignatures
-  demand(isSound(), 'attest/bad-beacon', () => 'not signed by the network', { where: 'beacon.signature', found: round })
-
-  /** A second text for the same point would be a second randomness, so that only the canonical one counts. */
-  function isSound(): boolean {
+  const { hash, verify: holds } = curve.shortSignatures
+  const isSound = (): boolean => {
     try {
-      const point = Signature.fromBytes(signature)
-      return equal(Signature.toBytes(point), signature) && holds(point, hash(sha256(uint64(round)), SUITE), publicKey)
+      return holds(signature, hash(sha256(uint64(round)), SUITE), publicKey)
     } catch {
-      return false // no point of the curve, or not of the right subgroup
+      return false // not the one encoding of a point, or none of the right subgroup
     }
   }
+  demand(isSound(), 'attest/bad-beacon', () => 'not signed by the network', { where: 'beacon.signature', found: round })
 }

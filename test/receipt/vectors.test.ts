@@ -1,6 +1,8 @@
 import { TypedDataEncoder, verifyTypedData } from 'ethers/hash'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { challengeStruct } from '../../src/attest/nonce.js'
+import { sightingStruct } from '../../src/attest/sighting.js'
 import { encodeAbi, type AbiInput } from '../../src/core/abi.js'
 import { concat, fromHex, toHex, utf8 } from '../../src/core/bytes.js'
 import { keccak256 } from '../../src/core/keccak.js'
@@ -32,6 +34,8 @@ const TYPES = {
   seal: 'Seal(bytes32 job,address provider,bytes32 commitment)',
   verdict:
     'Verdict(bytes32 receipt,bytes32 policy,uint8 outcome,uint8 grade,uint64 sampled,uint64 total,bytes32 evidence,address auditor,uint64 issuedAt)',
+  sighting: 'Sighting(bytes32 job,bytes32 claim,address provider,address witness,uint64 seenAt)',
+  nonce: 'Challenge(bytes32 job,bytes32 claim,address provider,bytes32 nonce,address verifier,uint64 issuedAt)',
 } as const
 
 const STRUCTS = {
@@ -41,6 +45,8 @@ const STRUCTS = {
   receipt: Receipt.receiptStruct,
   seal: Seal.sealStruct,
   verdict: Verdict.verdictStruct,
+  sighting: sightingStruct,
+  nonce: challengeStruct,
 } as unknown as Record<keyof typeof TYPES, TypedData.Struct<object>>
 
 /** EIP-712's hashStruct a second time, from the type string and the JSON form alone. */
