@@ -4,8 +4,10 @@
  */
 import { equal, toHex, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
+import { hash as hashClaim } from '../receipt/claim.js'
 import * as fields from '../receipt/fields.js'
 import type { Address, Field, Input } from '../receipt/fields.js'
+import type { Receipt } from '../receipt/receipt.js'
 import type { SignatureOptions } from '../receipt/signature.js'
 import type { Domain } from '../receipt/typed-data.js'
 
@@ -26,6 +28,11 @@ const subjectField: Field<Subject> = fields.record<Subject>(SUBJECT)
 /** A subject, checked and frozen. @throws Fault `core/bad-field`, `core/missing-field`, `receipt/zero-address`. */
 export function subjectOf({ job, claim, provider }: Input<Subject>): Subject {
   return subjectField.from({ job, claim, provider }, 'subject')
+}
+
+/** The subject of a receipt: its claim, and who made it. */
+export function about({ claim, provider }: Pick<Receipt, 'claim' | 'provider'>): Subject {
+  return Object.freeze({ job: claim.job, claim: hashClaim(claim), provider })
 }
 
 /** Refuses a statement about another claim, job or provider. @throws Fault `attest/wrong-beacon`. */

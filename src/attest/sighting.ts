@@ -2,11 +2,12 @@
  * Sightings: a witness signs that it held the hash of a claim at a time. Nobody witnesses its own claim.
  * @module
  */
-import { equal, type Bytes32 } from '../core/bytes.js'
+import { equal, toHex, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import * as fields from '../receipt/fields.js'
 import type { Address, Field, Input } from '../receipt/fields.js'
 import { demandSigner } from '../receipt/job.js'
+import { verify as verifyReceipt, type ReceiptOptions, type SignedReceipt } from '../receipt/receipt.js'
 import { signatureField, verify as verifySignature, type SignatureOptions } from '../receipt/signature.js'
 import { sign as signWith, type Signer } from '../receipt/signer.js'
 import {
@@ -19,7 +20,7 @@ import {
   struct,
   type Domain,
 } from '../receipt/typed-data.js'
-import { SUBJECT, demandSubject, sameSeat, type EvidenceOptions, type Subject } from './evidence.js'
+import { SUBJECT, about, demandSubject, sameSeat, type EvidenceOptions, type Subject } from './evidence.js'
 
 /** That a witness held the hash of a provider's claim. */
 export interface Sighting extends Subject {
@@ -68,7 +69,7 @@ export const hash: (sighting: Sighting) => Bytes32 = sightingStruct.hash
  * A sighting signed by its witness.
  * @throws Fault `receipt/bad-signature` where the signer is not its witness.
  * @remarks A witness that is asked again answers with what it signed the first time, and never signs two claims of one provider for
- * one job: each further time would be one more draw. Two that contradict each other show it, see `contradicts`.
+ * one job: each further time would be one more draw. `witness` keeps to that; two that contradict each other show who did not.
  */
 export async function sign(
   sighting: Sighting,
@@ -79,6 +80,49 @@ export async function sign(
   demandSigner(signer, sighting.witness, 'witness')
   const signature = await signWith(signer, { struct: sightingStruct, value: sighting, domain }, options)
   return Object.freeze({ domain, sighting, signature })
+}
+
+/** What a witness has signed, by job and provider: a Map, or anything that survives a restart. */
+export interface Sightings {
+  get(seat: string): SignedSighting | undefined
+  set(seat: string, signed: SignedSighting): unknown
+}
+
+/** What a witness goes by. */
+export interface Witnessing extends ReceiptOptions {
+  /** Unix seconds, now. */
+  readonly seenAt: bigint | number
+  /** What it has signed so far; the new sighting is put there. */
+  readonly seen: Sightings
+}
+
+/**
+ * What a witness answers to a receipt: a sighting of it, the first time; that same one again, for the same claim.
+ * @throws Fault `attest/equivocation` for another claim by this provider for this job, in whatever domain: a provider cannot try claims until
+ * it likes a draw; `attest/self-witnessed`; those of receipts: only the provider itself takes its one place.
+ */
+export async function witness(receipt: SignedReceipt, signer: Signer, options: Witnessing): Promise<SignedSighting> {
+  const { seenAt, seen, staticcall } = options
+  const { domain } = await verifyReceipt(receipt, options)
+  const sighting = from({ ...about(receipt.receipt), witness: signer.address, seenAt })
+  return keep(seen, await sign(sighting, signer, { domain, staticcall }))
+}
+
+/** Looks and writes without a pause between, so that of two requests at once one wins; what the other signed is thrown away. */
+function keep(seen: Sightings, fresh: SignedSighting): SignedSighting {
+  const { job, provider, claim } = fresh.sighting
+  const seat = `${toHex(job)}-${provider}`
+  const first = seen.get(seat)
+  if (first === undefined) {
+    seen.set(seat, fresh)
+    return fresh
+  }
+  const same = equal(first.sighting.claim, claim)
+  demand(same, 'attest/equivocation', () => 'another claim of this provider for this job was seen before', {
+    expected: toHex(first.sighting.claim),
+    found: toHex(claim),
+  })
+  return first
 }
 
 /** Canonical JSON of a signed sighting. */

@@ -11,8 +11,23 @@ import * as Sighting from '../../src/attest/sighting.js'
 import { concat, fromHex, toHex, utf8 } from '../../src/core/bytes.js'
 import { FAULTS, Fault } from '../../src/core/faults.js'
 import { sha256 } from '../../src/core/sha256.js'
+import * as Receipt from '../../src/receipt/receipt.js'
 import { OFF_CHAIN } from '../../src/receipt/typed-data.js'
-import { ON_CHAIN, addressOf, alice, bob, carol, codeOf, fill, flip, mallory } from '../receipt/samples.js'
+import {
+  ON_CHAIN,
+  addressOf,
+  alice,
+  bob,
+  carol,
+  claimOf,
+  codeOf,
+  fill,
+  flip,
+  mallory,
+  metadata,
+  receiptBy,
+  signedJob,
+} from '../receipt/samples.js'
 import { blockHash, chainWith, networkOf, roundBeacon, sightingBy, signRound } from './beacons.js'
 
 const subject: Subject = { job: fill(1), claim: fill(2), provider: addressOf(alice) }
@@ -141,6 +156,63 @@ describe('sightings', () => {
     expect(Sighting.contradicts(sighting, await seen({ job: fill(3), claim: fill(4) }))).toBe(false)
     expect(Sighting.contradicts(sighting, await seen({ provider: addressOf(mallory) }, 1n))).toBe(false)
     expect(Sighting.contradicts(sighting, await sightingBy(carol, subject, { seenAt: 1n }))).toBe(false)
+  })
+})
+
+describe('a witness', async () => {
+  const job = await signedJob()
+  const receipt = await receiptBy(alice, job)
+  const asked = (
+    signed: Receipt.SignedReceipt,
+    seen: Sighting.Sightings,
+    seenAt = SEEN,
+  ): Promise<Sighting.SignedSighting> => Sighting.witness(signed, bob, { seenAt, seen })
+
+  test('signs what it sees first, and gives the same answer again', async () => {
+    const seen = new Map<string, Sighting.SignedSighting>()
+    const first = await asked(receipt, seen)
+    expect(await Sighting.verify(first, Beacon.about(receipt.receipt), { witnesses })).toBe(first)
+    expect(first.sighting.seenAt).toBe(SEEN)
+    expect(await asked(receipt, seen, SEEN + 1000n)).toBe(first)
+    expect(seen.size).toBe(1)
+  })
+
+  test('R9 R15 refuses every other claim for that job: grinding over claims and over times yields one draw', async () => {
+    const seen = new Map<string, Sighting.SignedSighting>()
+    const first = await asked(receipt, seen)
+    for (let answer = 8; answer < 24; answer++) {
+      const again = await receiptBy(alice, job, answer)
+      expect(await codeOf(() => asked(again, seen, SEEN + BigInt(answer)))).toBe('attest/equivocation')
+    }
+    const elsewhere = await Receipt.sign(claimOf(job.job, 24), alice, {
+      job: await signedJob(undefined, ON_CHAIN),
+      metadata,
+      issuedAt: 1,
+    })
+    expect(await codeOf(() => asked(elsewhere, seen))).toBe('attest/equivocation')
+    expect([...seen.values()]).toEqual([first])
+  })
+
+  test('asked twice at once signs for one of the two', async () => {
+    const seen = new Map<string, Sighting.SignedSighting>()
+    const times = [SEEN, SEEN + 9n, SEEN + 18n]
+    const answers = await Promise.all(times.map((at) => asked(receipt, seen, at)))
+    expect(new Set(answers).size).toBe(1)
+    const other = await receiptBy(alice, job, 8)
+    const fresh = new Map<string, Sighting.SignedSighting>()
+    const both = await Promise.allSettled([asked(receipt, fresh), asked(other, fresh)])
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+  })
+
+  test("keeps nobody's place for a stranger, and sees other providers for the same job", async () => {
+    const seen = new Map<string, Sighting.SignedSighting>()
+    const forged = { ...receipt, receipt: { ...receipt.receipt, provider: addressOf(carol) } }
+    expect(await codeOf(() => asked(forged, seen))).toBe('receipt/bad-signature')
+    expect(seen.size).toBe(0)
+    await asked(receipt, seen)
+    await asked(await receiptBy(carol, job, 8), seen)
+    expect(seen.size).toBe(2)
+    expect(await codeOf(async () => asked(await receiptBy(bob, job), seen))).toBe('attest/self-witnessed')
   })
 })
 
