@@ -1,6 +1,7 @@
 /** Puts the worked examples into the documents, from the vector files, examples/ and the library: `npx tsx scripts/doc-examples.ts`. */
 import { encodeAbi } from '../src/core/abi.js'
 import { concat, fromHex, toHex, uint64 } from '../src/core/bytes.js'
+import { sha256Of } from '../src/core/sha256.js'
 import { tensor, type DType, type Tensor } from '../src/core/tensor.js'
 import { Builder } from '../src/exact/builder.js'
 import { encode, hash, leavesOf } from '../src/exact/format.js'
@@ -172,7 +173,7 @@ interface TypedVectors {
   }[]
 }
 
-const STRUCTS = ['policy', 'job', 'claim', 'receipt', 'seal', 'verdict'] as const
+const STRUCTS = ['policy', 'job', 'claim', 'receipt', 'seal', 'verdict', 'sighting', 'nonce'] as const
 
 function typesExample(): string {
   const rows = STRUCTS.map((name) => vectors<TypedVectors>(name))
@@ -224,6 +225,34 @@ function sealExample(): string {
     ['salt', openings[0].salt],
     ['commitment', openings[0].seal.commitment],
     ...sets.map(({ size, root }): [string, string] => [`set of ${size}`, root]),
+  ])
+}
+
+interface DrawVectors {
+  readonly draws: readonly {
+    readonly source: Readonly<Record<'claim' | 'provider' | 'policy' | 'beacon', string>>
+    readonly count: number
+    readonly total: string
+    readonly leaves: readonly string[]
+  }[]
+}
+
+/** The first draw of its vector file that had something to choose from, with the blocks behind it. */
+function challengeExample(): string {
+  const { source, total, leaves } = vectors<DrawVectors>('challenge').draws.find(({ total }) => total === '10')!
+  const { claim, provider, policy, beacon } = source
+  const head = concat(fromHex(claim), fromHex(provider), fromHex(policy), fromHex(beacon))
+  const blocks = Array.from({ length: 6 }, (_, i) => sha256Of(head, uint64(i)).subarray(0, 8))
+  return block([
+    ['claim', claim],
+    ['provider', provider],
+    ['policy', policy],
+    ['beacon', beacon],
+    ...blocks.map((bytes, i): [string, string] => [
+      `block ${i}, its first 8 bytes`,
+      `${toHex(bytes)}: leaf ${BigInt(`0x${toHex(bytes)}`) % BigInt(total)} of ${total}`,
+    ]),
+    [`the ${leaves.length} leaves drawn`, leaves.join(', ')],
   ])
 }
 
@@ -280,6 +309,7 @@ const PLACES: Readonly<Record<string, Readonly<Record<string, () => string | Pro
     'receipt-example': receiptExample,
     'receipt-file': receiptFile,
     'seal-example': sealExample,
+    'challenge-example': challengeExample,
     'settlement-example': settlementExample,
   },
 }

@@ -189,6 +189,8 @@ describe('probabilities', () => {
     expect(enoughWithoutBeacon(459, 0.01)).toBe(false)
     expect(enoughWithoutBeacon(5517, 0.01)).toBe(false)
     expect(enoughWithoutBeacon(5518, 0.01)).toBe(true)
+    expect([1081, 1082].map((count) => enoughWithoutBeacon(count, 0.05))).toEqual([false, true])
+    expect([526, 527].map((count) => enoughWithoutBeacon(count, 0.1))).toEqual([false, true])
     expect(enoughWithoutBeacon(MAX_COUNT, 0)).toBe(false)
     expect(enoughWithoutBeacon(1, 1)).toBe(true)
     expect(enoughWithoutBeacon(0, 1)).toBe(false)
