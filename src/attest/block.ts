@@ -76,6 +76,7 @@ export async function verify(beacon: BlockBeacon, subject: Subject, options: Blo
   await demandCommitted(beacon, subject, chain)
   const earlier = await blockAt(chain, committed)
   const later = await blockAt(chain, number)
+  demand(later.timestamp > earlier.timestamp, 'attest/beacon-not-later', () => 'a later block with an earlier time')
   return Object.freeze({
     kind: 'block',
     randomness: later.hash,
@@ -110,7 +111,8 @@ async function demandCommitted({ committed }: BlockBeacon, subject: Subject, cha
 async function blockAt(chain: Chain, number: bigint): Promise<ChainBlock> {
   const found = await ask(() => chain.block(number))
   demand(found, 'attest/pending-beacon', () => 'the chain does not have this block yet', { found: number })
-  return { hash: fields.bytes32.from(found.hash, `block ${number}`), timestamp: BigInt(found.timestamp) }
+  const where = `block ${number}`
+  return { hash: fields.bytes32.from(found.hash, where), timestamp: fields.bigUint(64).from(found.timestamp, where) }
 }
 
 async function ask<T>(question: () => Promise<T>): Promise<T> {

@@ -44,6 +44,11 @@ export function demandSubject(found: Subject, expected: Subject): void {
   same(toHex(found.claim), toHex(expected.claim), 'claim')
 }
 
+/** Refuses evidence that a provider gives about itself. @throws Fault `attest/self-witnessed`. */
+export function demandOther(witness: Address, provider: Address, where: string): void {
+  demand(witness !== provider, 'attest/self-witnessed', () => 'the provider vouches for its own time', { where })
+}
+
 /** True where both are about one job of one provider, whatever was claimed. */
 export function sameSeat(a: Subject, b: Subject): boolean {
   return a.provider === b.provider && equal(a.job, b.job)

@@ -12,13 +12,13 @@ import { sign as signWith, type Signer } from '../receipt/signer.js'
 import { demandDomain, digest, domainField, OFF_CHAIN, struct, type Domain } from '../receipt/typed-data.js'
 import {
   SUBJECT,
+  demandOther,
   demandSubject,
   type BeaconKind,
   type Evidence,
   type EvidenceOptions,
   type Subject,
 } from './evidence.js'
-import { demandOther } from './sighting.js'
 
 /** A verifier's fresh randomness for a claim that it holds. */
 export interface Challenge extends Subject {

@@ -20,7 +20,7 @@ import {
   struct,
   type Domain,
 } from '../receipt/typed-data.js'
-import { SUBJECT, about, demandSubject, sameSeat, type EvidenceOptions, type Subject } from './evidence.js'
+import { SUBJECT, about, demandOther, demandSubject, sameSeat, type EvidenceOptions, type Subject } from './evidence.js'
 
 /** That a witness held the hash of a provider's claim. */
 export interface Sighting extends Subject {
@@ -35,11 +35,6 @@ export const sightingStruct = struct<Sighting>(
   { ...SUBJECT, witness: fields.holder, seenAt: fields.bigUint(64) },
   { rule: ({ witness, provider }, where) => demandOther(witness, provider, where) },
 )
-
-/** Refuses evidence that a provider gives about itself. @throws Fault `attest/self-witnessed`. */
-export function demandOther(witness: Address, provider: Address, where: string): void {
-  demand(witness !== provider, 'attest/self-witnessed', () => 'the provider vouches for its own time', { where })
-}
 
 /** A sighting with its witness's signature. */
 export interface SignedSighting {

@@ -400,6 +400,11 @@ describe('blocks', () => {
     expect(await codeOf(() => verify(block, { chain: empty }))).toBe('attest/not-committed')
   })
 
+  test('of a chain whose time stands still are refused', async () => {
+    const still = { ...chain, block: async (number: bigint) => ({ hash: blockHash(number), timestamp: 1n }) }
+    expect(await codeOf(() => verify(block, { chain: still }))).toBe('attest/beacon-not-later')
+  })
+
   test('that the chain does not have yet are pending', async () => {
     const young = chainWith(subject, { at: 100n, head: 103n })
     expect(await codeOf(() => verify(block, { chain: young }))).toBe('attest/pending-beacon')
