@@ -8,6 +8,7 @@ import { from } from '../src/autodiff/training.js'
 import { tensor, type Tensor } from '../src/core/tensor.js'
 import type { Attribute } from '../src/onnx/graph.js'
 import { ortNode } from '../src/runtime/ort-node.js'
+import { commitOverhead } from './commit-overhead.js'
 import { alternateBursts, median, print, ratio } from './measure.js'
 import { Draft, type Sample } from './models.js'
 import { openPlain } from './plain.js'
@@ -111,3 +112,4 @@ async function bench({ name, model, input }: Sample): Promise<void> {
 }
 
 for (const [name, make] of CASES) if (name.includes(only)) await bench(make(name))
+if ('commit-overhead mlp-784-1024-10-b256'.includes(only)) await commitOverhead(threads)

@@ -110,7 +110,8 @@ async function recordFrom(
   { work, kept }: { work: Work; kept: Kept | undefined },
   options: RecordOptions,
 ): Promise<Trace> {
-  const { commitEvery = 1, operatorTrace = false, store } = options
+  const { commitEvery = 1, operatorTrace = false } = options
+  const { keep, kept: allKept } = keeper(options.store)
   const recorder = { session, work, options, values: [] as (readonly Tensor[])[] }
   const leaves: Step[] = [...(kept?.leaves ?? [])]
   const steps: Content[] = [...(kept?.steps ?? [])]
@@ -118,7 +119,10 @@ async function recordFrom(
   let before = leaves.length > 0 ? leaves[leaves.length - 1].stateAfter : rootOfTensors('state', session.state)
   let refusal: RunRefusal | undefined
   while (steps.length < work.inputs.length && refusal === undefined) {
-    const segment = await segmentFrom(recorder, steps.length)
+    const segment = await segmentFrom(recorder, steps.length).catch(async (error: unknown) => {
+      await allKept()
+      throw error
+    })
     const last = segment.steps[segment.steps.length - 1]
     refusal = segment.refusal
     outputs = segment.outputs
@@ -127,8 +131,9 @@ async function recordFrom(
     leaves.push(leaf)
     steps.push(...segment.steps)
     before = leaf.stateAfter
-    if (refusal === undefined) await store?.commit({ leaf, steps: segment.steps, state: session.state, outputs })
+    if (refusal === undefined) await keep({ leaf, steps: segment.steps, state: session.state, outputs })
   }
+  await allKept()
   while (steps.length < work.inputs.length) {
     const rest = Array.from({ length: Math.min(commitEvery, work.inputs.length - steps.length) }, () => NOTHING)
     leaves.push(leafOf(leaves.length, { before: ZERO32, after: ZERO32 }, { steps: rest, commitEvery }))
@@ -146,6 +151,22 @@ async function recordFrom(
     steps,
     values: operatorTrace ? recorder.values : undefined,
     refusal,
+  }
+}
+
+/** Hands leaves to a store while the run goes on: one at a time, and the next leaf waits until the one before is kept. */
+function keeper(store: RunStore | undefined): {
+  keep(committed: Committed): Promise<void>
+  kept(): Promise<void>
+} {
+  let pending: Promise<void> = Promise.resolve()
+  return {
+    async keep(committed) {
+      await pending
+      pending = store?.commit(committed) ?? pending
+      pending.catch(() => undefined) // whoever waits for it next meets the error
+    },
+    kept: () => pending,
   }
 }
 
