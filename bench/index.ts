@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   accuracy: () => import('./accuracy.js'),
   commitment: () => import('./commitment.js'),
   hashing: () => import('./hashing.js'),
+  learning: () => import('./learning.js'),
   onnx: () => import('./onnx.js'),
   receipts: () => import('./receipts.js'),
 }
