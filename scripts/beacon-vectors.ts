@@ -7,7 +7,7 @@
 import { writeFileSync } from 'node:fs'
 import { challenged, detection, samplesFor, teleport, type Sample, type Source } from '../src/attest/challenge.js'
 import { QUICKNET, hashNetwork, network, roundOf, timeOf, type Network } from '../src/attest/round.js'
-import { fromHex, toHex, utf8 } from '../src/core/bytes.js'
+import { concat, fromHex, toHex, uint64, utf8 } from '../src/core/bytes.js'
 import { encodeJson, type Json } from '../src/core/json.js'
 import { sha256 } from '../src/core/sha256.js'
 
@@ -87,22 +87,41 @@ const samples: readonly Sample[] = [
   { count: 8, total: 2 ** 53 - 1 },
 ]
 
+/** 2^64 / 2049, rounded up: of all totals below 2^53 one with the most numbers to skip, one in 2049. */
+const SKIPPING = 9_002_803_354_665_472
+
+/** A source whose first block is skipped for that total. */
+function skippedFirst(): Source {
+  const [{ claim, provider, policy }] = sources
+  const limit = 2n ** 64n - (2n ** 64n % BigInt(SKIPPING))
+  for (let n = 0; ; n++) {
+    const beacon = named(`skipped ${n}`)
+    const block = sha256(concat(claim, fromHex(provider), policy, beacon, uint64(0)))
+    if (BigInt(`0x${toHex(block.subarray(0, 8))}`) >= limit) return { claim, provider, policy, beacon }
+  }
+}
+
+function drawOf(source: Source, sample: Sample): Json {
+  return {
+    source: {
+      claim: toHex(source.claim),
+      provider: source.provider,
+      policy: toHex(source.policy),
+      beacon: toHex(source.beacon),
+    },
+    count: sample.count,
+    total: String(sample.total),
+    leaves: challenged(source, sample).map(String),
+  }
+}
+
 write('challenge', {
   about:
     'Leaves drawn from (claim, provider, policy, beacon): SHA-256 of the four and a counter, the first 8 bytes modulo the total, numbers of floor(2^64 / total) total or more skipped, repeats drawn again',
-  draws: sources.flatMap((source) =>
-    samples.map((sample): Json => ({
-      source: {
-        claim: toHex(source.claim),
-        provider: source.provider,
-        policy: toHex(source.policy),
-        beacon: toHex(source.beacon),
-      },
-      count: sample.count,
-      total: String(sample.total),
-      leaves: challenged(source, sample).map(String),
-    })),
-  ),
+  draws: [
+    ...sources.flatMap((source) => samples.map((sample) => drawOf(source, sample))),
+    drawOf(skippedFirst(), { count: 2, total: SKIPPING }),
+  ],
   probabilities: [
     [459, 100_000, 0.01],
     [90, 100_000, 0.05],

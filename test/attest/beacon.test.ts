@@ -255,6 +255,12 @@ describe('rounds', () => {
     expect(await codeOf(() => verify(other((1n << 64n) - 1n)))).toBe('attest/chosen-round')
   })
 
+  test('signed in the very second of the sighting are not later', async () => {
+    const at = await sightingBy(bob, subject, { seenAt: RoundBeacon.timeOf(network, 40n) })
+    const beacon = { ...RoundBeacon.from(network, at, signRound(SECRET, 40n)), round: 40n }
+    expect(await codeOf(() => verify(beacon))).toBe('attest/beacon-not-later')
+  })
+
   test('with the signature of another round, or of another network, are refused', async () => {
     const wrong = (signature: Uint8Array): RoundBeacon.RoundBeacon => ({ ...round, signature })
     expect(await codeOf(() => verify(wrong(signRound(SECRET, round.round + 1n))))).toBe('attest/bad-beacon')

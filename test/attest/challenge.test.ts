@@ -10,7 +10,7 @@ import {
   teleport,
   type Source,
 } from '../../src/attest/challenge.js'
-import { concat, fromHex, uint64, utf8, type Bytes32 } from '../../src/core/bytes.js'
+import { concat, fromHex, uint64, utf8 } from '../../src/core/bytes.js'
 import { sha256 } from '../../src/core/sha256.js'
 import { addressOf, alice, anyBytes32, anyHolder, bob, codeOf, fill } from '../receipt/samples.js'
 
@@ -23,16 +23,25 @@ const anySource: fc.Arbitrary<Source> = fc.record({
   beacon: anyBytes32,
 })
 
-/** The draw again, slowly and from its description alone. */
-function drawnAgain({ claim, provider, policy, beacon }: Source, count: number, total: bigint): number[] {
-  const drawn: bigint[] = []
-  for (let counter = 0; drawn.length < count && BigInt(drawn.length) < total; counter++) {
-    const block: Bytes32 = sha256(concat(claim, fromHex(provider), policy, beacon, uint64(counter)))
-    const number = block.subarray(0, 8).reduce((sum, byte) => sum * 256n + BigInt(byte), 0n)
-    const fair = number < (2n ** 64n / total) * total
-    if (fair && !drawn.includes(number % total)) drawn.push(number % total)
+/** The first numbers of a stream, from its description alone. */
+function blocksOf({ claim, provider, policy, beacon }: Source, count: number): bigint[] {
+  return Array.from({ length: count }, (_, counter) =>
+    sha256(concat(claim, fromHex(provider), policy, beacon, uint64(counter)))
+      .subarray(0, 8)
+      .reduce((sum, byte) => sum * 256n + BigInt(byte), 0n),
+  )
+}
+
+const isFair = (number: bigint, total: bigint): boolean => number < (2n ** 64n / total) * total
+
+/** The draw again, slowly. */
+function drawnAgain(from: Source, count: number, total: bigint): number[] {
+  const wanted = BigInt(count) < total ? count : Number(total)
+  for (let blocks = 2 * wanted; ; blocks *= 2) {
+    const leaves = blocksOf(from, blocks).filter((one) => isFair(one, total))
+    const distinct = [...new Set(leaves.map((one) => one % total))].slice(0, wanted)
+    if (distinct.length === wanted) return distinct.map(Number).sort((a, b) => a - b)
   }
-  return drawn.map(Number).sort((a, b) => a - b)
 }
 
 /** Chi-square of counts against equal shares. */
@@ -67,6 +76,16 @@ describe('challenged leaves', () => {
         expect(challenged(from, { count, total })).toEqual(drawnAgain(from, count, BigInt(total)))
       }),
     )
+  })
+
+  test('skip numbers that would make a low leaf likelier, where there are the most of them', () => {
+    const total = 9_002_803_354_665_472 // 2^64 / 2049, rounded up: one number in 2049 is skipped
+    const draws = Array.from({ length: 500 }, (_, n) => seeded(n))
+    const skipping = draws.filter((from) => blocksOf(from, 20).some((one) => !isFair(one, BigInt(total))))
+    expect(skipping.length).toBeGreaterThan(0)
+    for (const from of skipping) {
+      expect(challenged(from, { count: 20, total })).toEqual(drawnAgain(from, 20, BigInt(total)))
+    }
   })
 
   test('of a smaller sample are among those of a larger one', () => {
