@@ -76,13 +76,13 @@ export interface Inspection {
 
 /** Recomputes what the verifier looks at. */
 export async function inspect(transcript: Transcript, options: BaselineOptions = {}): Promise<Inspection> {
-  const { states, rules } = transcript
+  const { states, task } = transcript
   const found: PerNorm[] = []
   const recomputed = largestUpdates(transcript, options.top ?? 2)
   for (const update of recomputed)
     found.push(distances(await recompute(transcript, update, options), states[update + 1]))
   return {
-    startsDrawn: states[0].every((value, i) => looksDrawn(value, rules[i])),
+    startsDrawn: states[0].every((value, i) => looksDrawn(value, task.rules[i])),
     farthest: perNorm((norm) => found.reduce((most, one) => Math.max(most, one[norm]), 0)),
     recomputed,
   }
@@ -97,9 +97,9 @@ export const perNorm = (of: (norm: Norm) => number): PerNorm =>
   Object.fromEntries(NORMS.map((norm) => [norm, of(norm)])) as unknown as PerNorm
 
 /** The updates from checkpoint to checkpoint that moved the weights farthest (l2), `top` of every epoch, in order. */
-export function largestUpdates({ states, stepsPerEpoch, checkpointEvery }: Transcript, top: number): number[] {
+export function largestUpdates({ states, task }: Transcript, top: number): number[] {
   const sizes = states.slice(1).map((after, i) => distances(states[i], after).l2)
-  const each = stepsPerEpoch / checkpointEvery
+  const each = task.stepsPerEpoch / task.checkpointEvery
   const epochs = Array.from({ length: Math.ceil(sizes.length / each) }, (_, epoch) =>
     sizes.map((_, i) => i).filter((i) => Math.floor(i / each) === epoch),
   )
@@ -114,7 +114,8 @@ export function largestUpdates({ states, stepsPerEpoch, checkpointEvery }: Trans
 /** The state at the end of an update, from the claimed one at its beginning, with noise after every step. */
 async function recompute(transcript: Transcript, update: number, options: BaselineOptions): Promise<State> {
   const { noise = 1e-6, runtime = reference() } = options
-  const { program, checkpointEvery, inputs } = transcript
+  const { inputs, task } = transcript
+  const { program, checkpointEvery } = task
   let state = transcript.states[update]
   for (let step = update * checkpointEvery; step < (update + 1) * checkpointEvery; step++) {
     const session = await runtime.open(program, state)

@@ -16,8 +16,6 @@ import { advance, type State, type Task, type Transcript } from './run.js'
 
 /** How adversarial data are sought. */
 export interface CraftOptions {
-  /** Checkpoints that are claimed: fewer than in the honest run, or forging costs more than training. Default: an epoch of them. */
-  readonly updates?: number
   /** Steps of Adam on each batch. Default 40. */
   readonly iterations?: number
   /** Default: the reference. */

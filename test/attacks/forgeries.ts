@@ -5,7 +5,8 @@
 import { largestUpdates } from './baseline.js'
 import type { AttackKey } from './expected.js'
 import * as Spoofs from './spoofs.js'
-import { taskOf, train, type State, type Task, type Transcript } from './run.js'
+import { programAt, taskOf, train } from './run.js'
+import type { State, Task, TaskOptions, Transcript } from './run.js'
 
 /** Who takes part. */
 export interface Scene {
@@ -22,29 +23,33 @@ export interface Scene {
 /** Updates that the verifier recomputes in each epoch, as the forger knows. */
 export const TOP = 2
 
-/** All runs and forgeries. Cost: some ten seconds, most of it for adversarial data. */
+/** A learning rate that moves nothing. */
+const TINY = 1e-9
+
+/** Who makes them: a forger, whose jobs differ by steps and learning rate as its forgeries need, and a victim. */
 export async function scene(): Promise<Scene> {
-  const task = taskOf({ name: 'forger' })
-  const [own, victim] = [await train(task), await train(taskOf({ name: 'victim' }))]
+  const [task, other] = await Promise.all([taskOf({ name: 'forger' }), taskOf({ name: 'victim' })])
+  const [own, victim] = await Promise.all([train(task), train(other)])
   const stolen = victim.states[victim.states.length - 1]
   return { task, own, victim, stolen, forgeries: await forgeriesOf({ task, own, victim, stolen }) }
 }
 
 async function forgeriesOf({ task, own, victim, stolen }: Omit<Scene, 'forgeries'>): Promise<Scene['forgeries']> {
-  const theft = { task, stolen }
+  const theft = async (options: TaskOptions) => ({ task: await taskOf({ name: 'forger', ...options }), stolen })
   const pair = { task, own, other: victim }
   const place = { task, own, at: Spoofs.quietest({ task, own }) }
   const lastEpoch = Spoofs.updatesOf(task) - task.stepsPerEpoch / task.checkpointEvery
+  const crafted = await theft({ steps: task.stepsPerEpoch })
   const made = {
     honest: own,
-    infinitesimal: Spoofs.infinitesimalUpdate(theft),
-    infinitesimalLong: Spoofs.infinitesimalUpdate(theft, { updates: 25 * Spoofs.updatesOf(task) }),
-    blindfold: Spoofs.blindfold(theft, { top: TOP }),
-    adversarialDataI: Spoofs.adversarialDataI(theft),
-    adversarialDataII: Spoofs.adversarialDataII(theft, { iterations: 20 }),
-    adversarialDataIII: Spoofs.adversarialDataIII(theft),
-    initBreak: Spoofs.initBreak(theft),
-    ownStart: Spoofs.ownStart(theft),
+    infinitesimal: Spoofs.infinitesimalUpdate(await theft({ rate: TINY })),
+    infinitesimalLong: Spoofs.infinitesimalUpdate(await theft({ rate: TINY, steps: 3 * task.steps })),
+    blindfold: Spoofs.blindfold(await theft({ steps: 2 * task.steps }), { top: TOP }),
+    adversarialDataI: Spoofs.adversarialDataI(crafted),
+    adversarialDataII: Spoofs.adversarialDataII(crafted, { iterations: 20 }),
+    adversarialDataIII: Spoofs.adversarialDataIII({ task, stolen }),
+    initBreak: Spoofs.initBreak(await theft({ rate: TINY })),
+    ownStart: Spoofs.ownStart({ task, stolen }),
     interpolated: Spoofs.interpolated(pair),
     glued: Spoofs.glued(pair),
     hiddenData: unseen({ task, own }, (at) => Spoofs.hiddenData({ task, own, at })),
@@ -54,9 +59,9 @@ async function forgeriesOf({ task, own, victim, stolen }: Omit<Scene, 'forgeries
     stopped: Spoofs.stopped({ task, own, at: lastEpoch + TOP }),
     chosenOrder: Spoofs.chosenOrder(task),
     teleport: Spoofs.teleport(place, stolen),
-    otherProgram: Spoofs.otherProgram(task, task.training(0.99 * task.rate).program),
+    otherProgram: Spoofs.otherProgram(task, programAt(0.099)),
     lowerPrecision: Spoofs.lowerPrecision(task),
-    random: Spoofs.randomForgery(theft),
+    random: Spoofs.randomForgery({ task, stolen }),
   } satisfies Record<AttackKey, Transcript | Promise<Transcript>>
   const done = Object.entries<Transcript | Promise<Transcript>>(made).map(async ([key, forged]) => [key, await forged])
   return Object.fromEntries(await Promise.all(done)) as Scene['forgeries']

@@ -3,17 +3,21 @@
  * @module
  */
 import * as Optimizer from '../../src/autodiff/optimizers.js'
-import { from as trainingFrom, type Training } from '../../src/autodiff/training.js'
-import { utf8, type Bytes32 } from '../../src/core/bytes.js'
+import { from as trainingFrom } from '../../src/autodiff/training.js'
+import { utf8 } from '../../src/core/bytes.js'
 import { sha256Of } from '../../src/core/sha256.js'
 import { allocate, tensor, type Tensor } from '../../src/core/tensor.js'
+import * as Course from '../../src/data/course.js'
 import * as Dataset from '../../src/data/dataset.js'
 import * as Initial from '../../src/data/initial.js'
 import * as Schedule from '../../src/data/schedule.js'
 import { integers24 } from '../../src/data/seeds.js'
 import { compile } from '../../src/exact/compile.js'
-import { parametersOf, type Program } from '../../src/exact/program.js'
+import type { Program } from '../../src/exact/program.js'
 import { protoOf, type ValueInfo } from '../../src/onnx/graph.js'
+import * as Job from '../../src/receipt/job.js'
+import type { SignedJob } from '../../src/receipt/job.js'
+import { jobForCourse } from '../../src/receipt/provide.js'
 import { reference } from '../../src/runtime/reference.js'
 import type { Runtime } from '../../src/runtime/runtime.js'
 import { graph, model, node } from '../onnx/build.js'
@@ -21,46 +25,42 @@ import { graph, model, node } from '../onnx/build.js'
 /** The parameters of a training program at one moment, in its order. */
 export type State = readonly Tensor[]
 
-/** What a prover of learning hands out, and claims to be a run. */
-export interface Transcript {
-  /** The training program that it says it ran; learning rate and optimizer are nodes of it. */
+/** What is to be trained: a job, and all that follows from it. */
+export interface Task {
+  readonly job: SignedJob
+  readonly course: Course.Course
+  /** Under this job. */
+  readonly work: Course.Opened
+  /** Learning rate and optimizer are nodes of it. */
   readonly program: Program
-  /** How the weights are said to have been drawn, one rule a parameter. */
+  /** How the first weights are drawn, one rule a parameter. */
   readonly rules: readonly Initial.Rule[]
-  readonly checkpointEvery: number
-  /** A multiple of `checkpointEvery`. */
-  readonly steps: number
+  readonly initial: State
+  readonly inputs: (step: number) => readonly Tensor[]
   readonly stepsPerEpoch: number
+  readonly steps: number
+  /** Steps between two states of a transcript: `commitEvery` of the job. Divides `steps`. */
+  readonly checkpointEvery: number
+}
+
+/** What a prover of learning hands out, and claims to be the run of a task. */
+export interface Transcript {
+  readonly task: Task
   /** states[i] stands before step i * checkpointEvery; the last one is the model. */
   readonly states: readonly State[]
   /** The inputs that it says the step had: batch, targets, step number. */
   readonly inputs: (step: number) => readonly Tensor[]
 }
 
-/** What is to be trained: the weights that it starts from and its batches follow from the seed. */
-export interface Task {
-  /** The training program with another learning rate. */
-  readonly training: (rate: number) => Training
-  readonly rate: number
-  readonly program: Program
-  readonly rules: readonly Initial.Rule[]
-  readonly dataset: Dataset.Dataset
-  readonly schedule: Schedule.Schedule
-  readonly seed: Bytes32
-  readonly initial: State
-  readonly inputs: (step: number) => readonly Tensor[]
-  readonly stepsPerEpoch: number
-  readonly steps: number
-  readonly checkpointEvery: number
-}
-
 /** Options of {@link taskOf}. */
 export interface TaskOptions {
-  /** Whatever names the job: other weights to start from, another order. */
+  /** Salt of the job: other first weights, another order. */
   readonly name?: string
-  readonly seed?: Bytes32
+  /** Default 160. */
   readonly steps?: number
+  /** Default 4. */
   readonly checkpointEvery?: number
+  /** Learning rate, default 0.1. */
   readonly rate?: number
 }
 
@@ -116,22 +116,22 @@ const RULES = [
   Initial.ZEROS,
 ]
 
+/** The training program: plain descent with a constant rate. */
+export const programAt = (rate: number): Program =>
+  trainingFrom(network(), { loss: 'softmax-cross-entropy', optimizer: Optimizer.sgd(rate) }).program
+
 /** Descent with a constant rate on {@link points}: five epochs of 32 steps, a checkpoint every 4 steps, unless options say otherwise. */
-export function taskOf(options: TaskOptions = {}): Task {
-  const { name = 'job', seed = sha256Of(utf8(name)), steps = 160, checkpointEvery = 4, rate = 0.1 } = options
-  const compiled = network()
-  const training = (other: number) =>
-    trainingFrom(compiled, { loss: 'softmax-cross-entropy', optimizer: Optimizer.sgd(other) })
-  const { program } = training(rate)
-  const dataset = Dataset.from(points())
-  const start: Schedule.Start = { from: 'seed', root: Initial.hash(RULES) }
-  const schedule = Schedule.from(dataset, { batchSize: BATCH, start })
-  const initial = Initial.initialState(start, parametersOf(program), { seed, rules: RULES })
-  const batches = Schedule.batches(dataset, schedule, seed)
+export async function taskOf(options: TaskOptions = {}): Promise<Task> {
+  const { name = 'job', steps = 160, checkpointEvery = 4, rate = 0.1 } = options
+  const program = programAt(rate)
+  const course = Course.from(Dataset.from(points()), { batchSize: BATCH, start: { rules: RULES } })
+  const salt = sha256Of(utf8(`attacks: ${name}`))
+  const job = await jobForCourse({ program, course, steps }, { commitEvery: checkpointEvery, salt })
+  const work = Course.open(course, program, { job: Job.hash(job.job), steps })
   return {
-    ...{ training, rate, program, rules: RULES, dataset, schedule, seed, initial, steps, checkpointEvery },
-    inputs: (step) => withStep(batches(step), step),
-    stepsPerEpoch: Schedule.stepsPerEpoch(schedule),
+    ...{ job, course, work, program, rules: RULES, initial: work.state, steps, checkpointEvery },
+    inputs: (step) => work.inputs.at(step)!,
+    stepsPerEpoch: Schedule.stepsPerEpoch(course.schedule),
   }
 }
 
@@ -171,18 +171,16 @@ export async function train(task: Task): Promise<Transcript> {
   return transcriptOf(task, { states })
 }
 
-/** A transcript of a task that differs from it in what is given; as many steps as the states need. */
-export function transcriptOf(
-  { program, rules, checkpointEvery, stepsPerEpoch, inputs }: Task,
-  given: Partial<Transcript> & Pick<Transcript, 'states'>,
-): Transcript {
-  const merged = { program, rules, checkpointEvery, stepsPerEpoch, inputs, ...given }
-  return { ...merged, steps: merged.checkpointEvery * (merged.states.length - 1) }
+/** A transcript of a task with these states, on the task's own inputs unless others are given. */
+export function transcriptOf(task: Task, given: Partial<Transcript> & Pick<Transcript, 'states'>): Transcript {
+  const expected = task.steps / task.checkpointEvery + 1
+  if (given.states.length !== expected) throw new Error(`${given.states.length} states where the job has ${expected}`)
+  return { inputs: task.inputs, ...given, task }
 }
 
 /** Mean loss of a state over the whole data set, by steps that change nothing. */
 export async function lossOf(task: Task, state: State): Promise<number> {
-  const session = await reference().open(task.training(0).program, state)
+  const session = await reference().open(programAt(0), state)
   let sum = 0
   for (let step = 0; step < task.stepsPerEpoch; step++)
     sum += Number((await session.step(task.inputs(step))).outputs[0].data[0])

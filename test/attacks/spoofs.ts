@@ -33,37 +33,27 @@ export interface Theft {
   readonly stolen: State
 }
 
-/** Options of forgeries along the line from first weights to stolen ones. */
-export interface LineOptions {
-  /** Default: as many as the honest run has. */
-  readonly updates?: number
-  /** The learning rate that is declared. */
-  readonly rate?: number
-}
-
 /**
- * Infinitesimal update (Fang et al. 2023): checkpoints on the line from fresh weights to the stolen ones, and a learning rate so small
- * that recomputing an update stays where it began. The more updates are claimed, the nearer that is to where it should end.
+ * Infinitesimal update (Fang et al. 2023): checkpoints on the line from fresh weights to the stolen ones, in a task whose learning rate is
+ * so small that recomputing an update stays where it began. The more updates there are, the nearer that is to where it should end.
  */
-export function infinitesimalUpdate({ task, stolen }: Theft, options: LineOptions = {}): Transcript {
-  const { updates = updatesOf(task), rate = 1e-9 } = options
-  return transcriptOf(task, { program: task.training(rate).program, states: line(task.initial, stolen, updates) })
-}
+export const infinitesimalUpdate = ({ task, stolen }: Theft): Transcript =>
+  transcriptOf(task, { states: line(task.initial, stolen, updatesOf(task)) })
 
 /**
  * Blindfold top-Q (Fang et al. 2023): every epoch begins with as many genuine updates as the verifier recomputes; all others are
- * interpolated towards the stolen weights, each by less than the genuine ones moved, so that nobody looks at them. Epochs are added
- * until the stolen weights are reached.
+ * interpolated towards the stolen weights, each by less than the genuine ones moved, so that nobody looks at them. The task must have
+ * epochs enough to get there.
  */
 export async function blindfold({ task, stolen }: Theft, { top = 2 }: { top?: number } = {}): Promise<Transcript> {
   const states: State[] = [task.initial]
-  for (let epoch = 0; last(states) !== stolen; epoch++) {
-    if (epoch === 1000) throw new Error('genuine updates lead away from the stolen weights faster than one can hide')
+  while (states.length <= updatesOf(task)) {
     const genuine = await onwards(task, last(states), { first: states.length - 1, count: top })
     const smallest = Math.min(...range(top).map((i) => distances(genuine[i], genuine[i + 1]).l2))
     states.push(...genuine.slice(1))
     states.push(...hop(last(states), stolen, { updates: perEpoch(task) - top, longest: 0.9 * smallest }))
   }
+  if (last(states) !== stolen) throw new Error('too few epochs to get to the stolen weights unseen')
   return transcriptOf(task, { states })
 }
 
@@ -79,9 +69,8 @@ function hop(from: State, goal: State, { updates, longest }: { updates: number; 
  * every transition is true; the data are not those of the task.
  */
 export async function adversarialDataI({ task, stolen }: Theft, options: CraftOptions = {}): Promise<Transcript> {
-  const { updates = perEpoch(task) } = options
   const count = task.checkpointEvery
-  const { states, inputs } = await pursue(task, line(task.initial, stolen, updates * count), options)
+  const { states, inputs } = await pursue(task, line(task.initial, stolen, task.steps), options)
   return transcriptOf(task, { states: states.filter((_, i) => i % count === 0), inputs })
 }
 
@@ -90,11 +79,10 @@ export async function adversarialDataI({ task, stolen }: Theft, options: CraftOp
  * of them: what the batches miss is left to the verifier's tolerance. The last state is exactly the stolen one.
  */
 export async function adversarialDataII({ task, stolen }: Theft, options: CraftOptions = {}): Promise<Transcript> {
-  const { updates = perEpoch(task) } = options
   const count = task.checkpointEvery
-  const goals = line(task.initial, stolen, updates * count)
+  const goals = line(task.initial, stolen, task.steps)
   const crafted = await Promise.all(
-    range(updates).map((i) => {
+    range(updatesOf(task)).map((i) => {
       const first = i * count
       return pursue(task, goals.slice(first, first + count + 1), { ...options, first })
     }),
@@ -108,9 +96,8 @@ export async function adversarialDataII({ task, stolen }: Theft, options: CraftO
  * them, labelled as the model labels them, move no weight; so the honest learning rate can stay in the program, and the checkpoints
  * lie on the line to the stolen weights.
  */
-export function adversarialDataIII({ task, stolen }: Theft, options: { updates?: number } = {}): Transcript {
-  const { updates = updatesOf(task) } = options
-  const states = line(task.initial, stolen, updates)
+export function adversarialDataIII({ task, stolen }: Theft): Transcript {
+  const states = line(task.initial, stolen, updatesOf(task))
   const inputs = (step: number) => certain(states[Math.floor(step / task.checkpointEvery)], task.inputs(step), 1e4)
   return transcriptOf(task, { states, inputs })
 }
@@ -118,11 +105,11 @@ export function adversarialDataIII({ task, stolen }: Theft, options: { updates?:
 /**
  * Init-break (Zhang et al. 2022): first weights that look drawn and are near the stolen ones. A sample of the declared distribution is
  * put in the order of the stolen weights, the least one where the least stolen one stands; as a set it is a fair sample, so the
- * test of its distribution passes. From there the way to the stolen weights is short, and is gone in infinitesimal updates.
+ * test of its distribution passes. From there the way to the stolen weights is short, and is gone as in {@link infinitesimalUpdate}.
  */
-export function initBreak({ task, stolen }: Theft, options: LineOptions = {}): Transcript {
+export function initBreak({ task, stolen }: Theft): Transcript {
   const initial = task.initial.map((drawn, i) => rearranged(drawn, stolen[i]))
-  return infinitesimalUpdate({ task: { ...task, initial }, stolen }, options)
+  return transcriptOf(task, { states: line(initial, stolen, updatesOf(task)) })
 }
 
 /** The elements of `sample` in the order of rank of `like`. */
@@ -135,7 +122,8 @@ function rearranged(sample: Tensor, like: Tensor): Tensor {
 }
 
 /** A stolen model as own start: honest training from stolen weights that are claimed to be fresh ones. */
-export const ownStart = ({ task, stolen }: Theft): Promise<Transcript> => train({ ...task, initial: stolen })
+export const ownStart = async ({ task, stolen }: Theft): Promise<Transcript> =>
+  transcriptOf(task, await train({ ...task, initial: stolen }))
 
 /** A forgery without any art: every checkpoint is drawn afresh, and the last one is stolen. */
 export function randomForgery({ task, stolen }: Theft): Transcript {
@@ -199,7 +187,8 @@ export async function hiddenData(place: Place, { batches = 1 }: { batches?: numb
 }
 
 /** A batch of other points, every one with the label of another class. */
-function poisoned({ schedule: { batchSize } }: Task, i: number): readonly Tensor[] {
+function poisoned({ course }: Task, i: number): readonly Tensor[] {
+  const { batchSize } = course.schedule
   const { x, label } = points(`hidden ${i}`, batchSize)
   const labels = (label.data as BigInt64Array).map((value) => (value + 1n) % 4n)
   return [x, tensor('int64', [batchSize], labels)]
@@ -230,15 +219,15 @@ export function stopped({ task, own, at }: Place): Transcript {
 }
 
 /** Chosen data order: true steps on the data of the task, in an order that the forger likes (here the epochs backwards). */
-export function chosenOrder(task: Task): Promise<Transcript> {
+export async function chosenOrder(task: Task): Promise<Transcript> {
   const { stepsPerEpoch: n } = task
   const inputs = (step: number) => withStep(task.inputs(step - (step % n) + (n - 1 - (step % n))).slice(0, -1), step)
-  return train({ ...task, inputs })
+  return transcriptOf(task, await train({ ...task, inputs }))
 }
 
 /** Another program than the one that is declared: any rule of update, rate or optimizer whose state has the same tensors. */
 export async function otherProgram(task: Task, program: Program): Promise<Transcript> {
-  return { ...(await train({ ...task, program })), program: task.program }
+  return transcriptOf(task, await train({ ...task, program }))
 }
 
 /** Lower precision: the weights are kept in bfloat16, the upper half of float32, after every update. */
