@@ -13,6 +13,7 @@ import { columnsOf, withNumber, type Feed } from '../data/course.js'
 import type { SampleOpening } from '../data/dataset.js'
 import { initialState, type Rule } from '../data/initial.js'
 import {
+  demandBeacon,
   hash as hashSchedule,
   jobInitialState,
   openBatch,
@@ -40,7 +41,7 @@ import { Refusal, type Runtime, type Session } from '../runtime/runtime.js'
 import { rootOfTensors } from '../trace/digests.js'
 import { encodeStep, leavesOf, runTree, type Step } from '../trace/step.js'
 import { hash as hashBeacon, verify as verifyBeacon, type Beacon, type BeaconOptions, type Evidence } from './beacon.js'
-import { challenged, detection, enoughWithoutBeacon, teleport } from './challenge.js'
+import { challenged, detection, enoughWithoutBeacon, teleport, type Sample } from './challenge.js'
 
 /** A leaf of the run, with its way to the run root. */
 export interface LeafOpening {
@@ -189,6 +190,8 @@ export interface ProofOptions extends ReceiptOptions {
   readonly fraction?: number
   /** Where the run must start. Default: anywhere; the finding says where. */
   readonly start?: StartPolicy
+  /** Where the schedule names a beacon: its randomness, as the verifier knows it. Never taken from the proof. */
+  readonly seedBeacon?: Bytes32
   readonly onProgress?: (done: number, total: number) => void
   readonly signal?: AbortSignal
 }
@@ -203,7 +206,10 @@ export interface Finding {
   readonly steps: number
   /** The probability that a run with this share of false leaves would have been found out: 1 - (1 - f)^k. */
   readonly detection: { readonly fraction: number; readonly probability: number }
-  /** The probability that a run with one false leaf would have been: k / N. A jump to stolen weights needs one. */
+  /**
+   * The probability that a run with one false leaf would have been: k / N. A jump to stolen weights needs one. 0 without a beacon, unless all
+   * leaves are opened: a provider that draws for itself tries claims until that leaf is not drawn.
+   */
   readonly jump: number
   /** Where the run started: from its seed; or from a state that was there before, about which nothing is shown. */
   readonly start: Schedule['start']
@@ -219,8 +225,8 @@ export interface Finding {
  * job says. Does not show that every other leaf does: see `detection` and `jump`. A fresh start, or who made the weights, is shown by a replay
  * of the whole run, or by an audit that adds the largest changes (`Audit.largestChanges`).
  * @throws Fault `attest/false-step`, `attest/broken-chain`, `attest/wrong-start`, `attest/wrong-end`, `attest/wrong-challenge`,
- * `attest/start-not-allowed`, `attest/needs-beacon`, `data/wrong-sample`, `merkle/root-mismatch`, `receipt/wrong-program`,
- * `receipt/wrong-inputs`, and those of receipts, beacons and runtimes.
+ * `attest/start-not-allowed`, `attest/needs-beacon`, `data/wrong-sample`, `data/wrong-beacon`, `data/unknown-beacon`,
+ * `merkle/root-mismatch`, `receipt/wrong-program`, `receipt/wrong-inputs`, and those of receipts, beacons and runtimes.
  * @remarks Cost: the challenged steps, and less than a second, whatever the length of the run. Trust: this machine, and whom `trust` names.
  */
 export async function verify(proof: Proof, runtime: Runtime, options: ProofOptions = {}): Promise<Finding> {
@@ -228,6 +234,7 @@ export async function verify(proof: Proof, runtime: Runtime, options: ProofOptio
   await verifyReceipt(receipt, options)
   const shape = shapeOf(proof)
   verifyTerms(proof)
+  demandBeacon(proof.schedule, proof.seedBeacon, options.seedBeacon)
   const randomness = demandConvincing(await randomnessOf(proof, options.trust ?? {}, options.fraction))
   const drawn = challenged(drawOf(receipt, randomness?.randomness), { count: proof.count, total: shape.total })
   demand(proof.count >= (options.least ?? 1), 'attest/wrong-challenge', () => 'fewer challenged leaves than demanded', {
@@ -246,12 +253,16 @@ export async function verify(proof: Proof, runtime: Runtime, options: ProofOptio
     total: shape.total,
     steps: shape.steps,
     detection: { fraction, probability: detection({ count: proof.count, total: shape.total }, fraction) },
-    jump: teleport({ count: drawn.length, total: shape.total }),
+    jump: jumpOf({ count: drawn.length, total: shape.total }, randomness),
     start: schedule.start,
     selfIssued: !isRequested(jobOf(receipt)) || receipt.job.requester === receipt.receipt.provider,
     randomness,
   })
 }
+
+/** Who draws for itself draws until one leaf is not among those drawn. */
+const jumpOf = (sample: Sample, randomness: Evidence | undefined): number =>
+  randomness === undefined && sample.count < sample.total ? 0 : teleport(sample)
 
 /** The size of the run, from the job: nothing here comes from the prover. */
 interface RunSize {
@@ -419,8 +430,8 @@ function feedOfProof(proof: Proof, { steps, commitEvery }: RunSize): Feed {
   return {
     length: steps,
     at(step) {
-      const openings = byLeaf.get(Math.floor(step / commitEvery))?.batches[step % commitEvery]
-      return openings && withNumber(verifyBatch(schedule, { seed, step, types }, openings), { step, numbered })
+      const openings = byLeaf.get(Math.floor(step / commitEvery))?.batches[step % commitEvery] ?? []
+      return withNumber(verifyBatch(schedule, { seed, step, types }, openings), { step, numbered })
     },
   }
 }

@@ -72,6 +72,14 @@ export const FAULTS = {
     exit: 1,
     summary: 'a schedule that breaks a rule of the format, or does not fit its data set',
   },
+  'data/wrong-beacon': {
+    exit: 1,
+    summary: 'the seed is made from other randomness than the beacon gave that the schedule names',
+  },
+  'data/unknown-beacon': {
+    exit: 3,
+    summary: 'the schedule names a beacon, and the verifier does not say what it gave',
+  },
   'data/wrong-columns': { exit: 2, summary: 'the program takes other inputs than the data set and its schedule give' },
   'data/bad-initial': { exit: 2, summary: 'an initialisation rule that does not exist or does not fit its parameter' },
   'data/no-rule': { exit: 2, summary: 'a parameter whose first value follows from no rule' },
@@ -122,6 +130,8 @@ export const FAULTS = {
   'attest/wrong-end': { exit: 1, summary: 'the last step is not the one that the claim names' },
   'attest/wrong-challenge': { exit: 1, summary: 'other steps are opened than the beacon challenges' },
   'attest/start-not-allowed': { exit: 1, summary: 'the run starts from a state that the verifier does not accept' },
+  'attest/broken-link': { exit: 1, summary: 'a link of a chain of rounds does not take up what the links before it left' },
+  'attest/wrong-terms': { exit: 1, summary: 'a link of a chain of rounds keeps other terms than were agreed' },
   'attest/no-schedule': { exit: 2, summary: 'a proof of learning needs a job that names a schedule' },
   'attest/needs-beacon': { exit: 1, summary: 'too few challenged steps to do without a beacon' },
   'attest/duplicate-signer': { exit: 1, summary: 'two statements by one signer where one counts' },

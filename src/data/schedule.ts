@@ -203,6 +203,27 @@ export function seedFor({ beacon: named }: Schedule, job: Bytes32, beacon?: Byte
   return seedOf(job, beacon)
 }
 
+/**
+ * Refuses a seed of which the caller does not know that it is made from the beacon which the schedule names: whoever may choose that
+ * randomness chooses the first weights and the order of the data.
+ * @param found What the seed is made from.
+ * @param known What the named beacon gave, as the caller found out by itself.
+ * @throws Fault `data/unknown-beacon` where the schedule names a beacon and the caller knows nothing of it, `data/wrong-beacon`.
+ */
+export function demandBeacon(
+  { beacon: named }: Schedule,
+  found: Bytes32 | undefined,
+  known: Bytes32 | undefined,
+): void {
+  if (equal(named, ZERO32)) return
+  demand(known !== undefined, 'data/unknown-beacon', () => 'the seed cannot be checked', { where: toHex(named) })
+  demand(found !== undefined && equal(found, known), 'data/wrong-beacon', () => 'a chosen seed', {
+    where: toHex(named),
+    expected: toHex(known),
+    found: found === undefined ? 'none' : toHex(found),
+  })
+}
+
 /** Steps of one epoch. */
 export function stepsPerEpoch({ samples, batchSize }: Schedule): number {
   return Math.floor(samples / batchSize)

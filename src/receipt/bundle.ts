@@ -15,6 +15,7 @@ import { from as datasetFrom } from '../data/dataset.js'
 import { RULE_BYTES, decode as decodeRule, encode as encodeRule, type Rule } from '../data/initial.js'
 import {
   decode as decodeSchedule,
+  demandBeacon,
   encode as encodeSchedule,
   hash as hashSchedule,
   jobInitialState,
@@ -372,14 +373,22 @@ async function demandNothingElse(
   }
 }
 
+/** What a verifier of bundles relies on. */
+export interface VerifyOptions extends ReceiptOptions {
+  /** Where the job's schedule names a beacon: its randomness, as the verifier knows it. Never taken from the bundle. */
+  readonly seedBeacon?: Bytes32
+}
+
 /**
  * The bundle, after everything in it was found to be what its receipt names, and every signature its signer's.
  * Shows that this provider claims this result for this program, state and inputs. Does not show that the result is right: replay it.
  * @throws Fault `receipt/wrong-program`, `receipt/wrong-state`, `receipt/wrong-inputs`, `receipt/wrong-outputs`, `receipt/wrong-run`,
- *   `receipt/wrong-values`, `receipt/wrong-model`, `receipt/wrong-seal`, `trace/bad-step`, and those of `receipt.verify`.
+ *   `receipt/wrong-values`, `receipt/wrong-model`, `receipt/wrong-seal`, `trace/bad-step`, `data/wrong-beacon`, `data/unknown-beacon`, and those
+ *   of `receipt.verify`.
  */
-export async function verify(bundle: Bundle, options: ReceiptOptions = {}): Promise<Bundle> {
+export async function verify(bundle: Bundle, options: VerifyOptions = {}): Promise<Bundle> {
   await verifyReceipt(bundle.receipt, options)
+  if (bundle.course !== undefined) demandBeacon(bundle.course.schedule, bundle.course.beacon, options.seedBeacon)
   verifyContent(bundle)
   const { domain } = bundle.receipt
   if (bundle.seal !== undefined) await verifySeal(bundle.seal, { domain, staticcall: options.staticcall })
