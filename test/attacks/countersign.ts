@@ -54,7 +54,7 @@ async function outputsOf({ program, checkpointEvery }: Task, { state, update, sa
 }
 
 /** The proof with the samples of the transcript: opened at their own places where the data set holds them, else at those that are asked for. */
-function showing(proof: Proof, { task, inputs }: Transcript): Proof {
+export function showing(proof: Proof, { task, inputs }: Transcript): Proof {
   const { dataset } = task.course
   const places = placesIn(dataset)
   const challenges = proof.challenges.map(({ leaf, state, batches }) => ({
