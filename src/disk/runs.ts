@@ -17,15 +17,14 @@ import { rootOfTensors } from '../trace/digests.js'
 import { decodeState, encodeState, stateBytes } from '../trace/state.js'
 import {
   CONTENT_BYTES,
-  CONTENT_FIELDS,
   STEP_BYTES,
   decodeContent,
   decodeStep,
   encodeContent,
   encodeStep,
-  leafOf,
   leavesOf,
   verifyChain,
+  verifyContents,
   type Content,
   type Step,
 } from '../trace/step.js'
@@ -147,12 +146,7 @@ function parts<T>(
 /** Leaves of this run and no other, from its start on. */
 function demandSame(leaves: readonly Step[], steps: readonly Content[], { work, commitEvery }: Place): void {
   verifyChain(leaves, rootOfTensors('state', work.state))
-  leaves.forEach((leaf, i) => {
-    const states = { before: leaf.stateBefore, after: leaf.stateAfter }
-    const own = leafOf(i, states, { steps: steps.slice(i * commitEvery, (i + 1) * commitEvery), commitEvery })
-    const same = CONTENT_FIELDS.every((field) => equal(own[field], leaf[field]))
-    demand(same, 'trace/bad-step', () => `leaf ${i} does not hold what its steps do`)
-  })
+  verifyContents(leaves, steps, commitEvery)
 }
 
 /** The state in a file, or undefined where it is not the one that the leaf names: then a crash has cut it off. */

@@ -27,16 +27,15 @@ import { digestOf, rootOfTensors } from '../trace/digests.js'
 import { decodeState, stateBytes } from '../trace/state.js'
 import {
   CONTENT_BYTES,
-  CONTENT_FIELDS,
   STEP_BYTES,
   decodeContent,
   decodeStep,
   encodeContent,
   encodeStep,
-  leafOf,
   leavesOf,
   runRoot,
   verifyChain,
+  verifyContents,
   type Content,
   type Step,
 } from '../trace/step.js'
@@ -420,12 +419,7 @@ function verifyLeaves({ receipt: { receipt, refusal }, leaves, steps, commitEver
   const ran = refusal === undefined ? leaves : leaves.slice(0, leavesOf(refusal.step + 1, commitEvery))
   verifyChain(ran, rootOfTensors('state', initialState))
   leaves.slice(ran.length).forEach(demandEmpty)
-  leaves.forEach((leaf, i) => {
-    const inner = steps.slice(i * commitEvery, (i + 1) * commitEvery)
-    const content = leafOf(i, { before: leaf.stateBefore, after: leaf.stateAfter }, { steps: inner, commitEvery })
-    const same = CONTENT_FIELDS.every((field) => equal(content[field], leaf[field]))
-    demand(same, 'trace/bad-step', () => `leaf ${i} does not hold what its steps do`)
-  })
+  verifyContents(leaves, steps, commitEvery)
   const last = ran[ran.length - 1]
   const cut = refusal !== undefined && (refusal.step + 1) % commitEvery !== 0 && refusal.step + 1 < steps.length
   demandRoot('receipt/wrong-state', last.stateAfter, cut ? ZERO32 : receipt.claim.finalState)

@@ -107,6 +107,16 @@ export function verifyChain(leaves: readonly Step[], initialState: Bytes32): rea
   return leaves
 }
 
+/** Leaves that hold what their steps commit. @throws Fault `trace/bad-step`. */
+export function verifyContents(leaves: readonly Step[], steps: readonly Content[], commitEvery: number): void {
+  leaves.forEach((leaf, i) => {
+    const states = { before: leaf.stateBefore, after: leaf.stateAfter }
+    const own = leafOf(i, states, { steps: steps.slice(i * commitEvery, (i + 1) * commitEvery), commitEvery })
+    const same = CONTENT_FIELDS.every((field) => equal(own[field], leaf[field]))
+    demand(same, 'trace/bad-step', () => `leaf ${i} does not hold what its steps do`)
+  })
+}
+
 /** The fields of a leaf behind the index, in its order. */
 export const STEP_FIELDS = ['stateBefore', 'inputs', 'values', 'stateAfter', 'outputs'] as const
 /** A field of a leaf. */
