@@ -14,7 +14,7 @@ export * as Tensor from './core/tensors.js'
 export * as Merkle from './merkle/index.js'
 export * as Model from './onnx/index.js'
 export * as Program from './exact/index.js'
-export { Adapters, Autodiff, LearningRate, Loss, Optimizer, Recipe, Training } from './autodiff/index.js'
+export { Adapters, Autodiff, Diloco, LearningRate, Loss, Optimizer, Recipe, Training } from './autodiff/index.js'
 export * as Data from './data/index.js'
 export * as Runtime from './runtime/index.js'
 export * as Trace from './trace/index.js'
@@ -47,6 +47,7 @@ export {
   Proof,
   Quorum,
   RoundBeacon,
+  Rounds,
   Sighting,
 } from './attest/index.js'
 export * as Difference from './dispute/difference.js'

@@ -6,6 +6,7 @@
  */
 export * as Adapters from './adapters.js'
 export * as Autodiff from './gradients.js'
+export * as Diloco from './diloco.js'
 export * as Loss from './losses.js'
 export * as Optimizer from './optimizers.js'
 export * as LearningRate from './rates.js'

@@ -130,7 +130,10 @@ export const FAULTS = {
   'attest/wrong-end': { exit: 1, summary: 'the last step is not the one that the claim names' },
   'attest/wrong-challenge': { exit: 1, summary: 'other steps are opened than the beacon challenges' },
   'attest/start-not-allowed': { exit: 1, summary: 'the run starts from a state that the verifier does not accept' },
-  'attest/broken-link': { exit: 1, summary: 'a link of a chain of rounds does not take up what the links before it left' },
+  'attest/broken-link': {
+    exit: 1,
+    summary: 'a link of a chain of rounds does not take up what the links before it left',
+  },
   'attest/wrong-terms': { exit: 1, summary: 'a link of a chain of rounds keeps other terms than were agreed' },
   'attest/no-schedule': { exit: 2, summary: 'a proof of learning needs a job that names a schedule' },
   'attest/needs-beacon': { exit: 1, summary: 'too few challenged steps to do without a beacon' },
