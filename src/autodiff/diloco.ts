@@ -23,12 +23,6 @@ export interface OuterOptions {
   readonly nesterov?: boolean
 }
 
-/** A program with a state. */
-export interface Held {
-  readonly program: Program
-  readonly state: readonly Tensor[]
-}
-
 /** The outer step of a training program. */
 export interface Outer {
   /**
@@ -39,7 +33,7 @@ export interface Outer {
   /** Before the first round. */
   readonly state: readonly Tensor[]
   /** The program that the workers train with, and what of its state is not common: frozen parameters, zeros of the optimizer. */
-  readonly inner: Held
+  readonly inner: Pick<Training, 'program' | 'state'>
   readonly workers: number
   /** Positions of the common parameters in the state of the training program. */
   readonly common: readonly number[]

@@ -13,7 +13,7 @@ import { jobFor, jobForCourse, metadataOf, provide, seal, type JobOptions } from
 import { jobOf, sign as signReceipt } from '../../src/receipt/receipt.js'
 import { fromRandom, type Signer } from '../../src/receipt/signer.js'
 import { reference } from '../../src/runtime/reference.js'
-import type { Runtime } from '../../src/runtime/runtime.js'
+import type { Runtime, Session, StepResult } from '../../src/runtime/runtime.js'
 import { rootOfTensors } from '../../src/trace/digests.js'
 import { record, type Work } from '../../src/trace/trace.js'
 import { BATCH, program, samples } from './training.js'
@@ -122,29 +122,47 @@ export async function shipped(rounds: readonly Rounds.Round[]): Promise<Rounds.R
   return read
 }
 
+/** A runtime with sessions of somebody's making. */
+const runtimeOf = (sessionOf: (session: Session) => Session): Runtime => {
+  const runtime = reference()
+  return { ...runtime, open: async (made, state, options) => sessionOf(await runtime.open(made, state, options)) }
+}
+
 /** A runtime that makes only the first steps and then goes on as if it had made the rest. */
-export function idleAfter(steps: number, runtime: Runtime = reference()): Runtime {
-  return {
-    ...runtime,
-    async open(made, state, options) {
-      const session = await runtime.open(made, state, options)
-      let done = 0
-      let last: Awaited<ReturnType<typeof session.step>> | undefined
-      return {
-        program: session.program,
-        get state() {
-          return session.state
-        },
-        async step(inputs, stepOptions) {
-          if (last === undefined || done < steps) last = await session.step(inputs, stepOptions)
-          done++
-          return last
-        },
-        restart: (next) => session.restart(next),
-        close: () => session.close(),
-      }
-    },
-  }
+export function idleAfter(steps: number): Runtime {
+  return runtimeOf((session) => {
+    let done = 0
+    let last: StepResult | undefined
+    return {
+      program: session.program,
+      get state() {
+        return session.state
+      },
+      async step(inputs) {
+        if (last === undefined || done < steps) last = await session.step(inputs)
+        done++
+        return last
+      },
+      restart: (next) => session.restart(next),
+      close: () => session.close(),
+    }
+  })
+}
+
+/** A runtime that leaves another state behind than it computed. */
+export function leaving(change: (state: readonly Tensor[]) => readonly Tensor[]): Runtime {
+  return runtimeOf((session) => {
+    let steps = 0
+    return {
+      program: session.program,
+      get state() {
+        return steps === 0 ? session.state : change(session.state)
+      },
+      step: (inputs) => (steps++, session.step(inputs)),
+      restart: (next) => session.restart(next),
+      close: () => session.close(),
+    }
+  })
 }
 
 /** A tensor with one element changed by the least that there is. */

@@ -9,7 +9,7 @@ import { tensor } from '../../src/core/tensor.js'
 import * as Course from '../../src/data/course.js'
 import * as Dataset from '../../src/data/dataset.js'
 import { ZEROS } from '../../src/data/initial.js'
-import type { Bundle } from '../../src/receipt/bundle.js'
+import * as Bundle from '../../src/receipt/bundle.js'
 import * as Job from '../../src/receipt/job.js'
 import { jobForCourse, provide } from '../../src/receipt/provide.js'
 import { fromRandom } from '../../src/receipt/signer.js'
@@ -23,6 +23,7 @@ import {
   combine,
   idleAfter,
   instead,
+  leaving,
   nudged,
   requester,
   roundFrom,
@@ -35,10 +36,14 @@ import {
 import { BATCH, program, samples } from './training.js'
 
 /** With this in the place of one worker of a round. */
-const withWorker = ({ workers, outer }: Round, worker: number, bundle: Bundle): Round => ({
+const withWorker = ({ workers, outer }: Round, worker: number, bundle: Bundle.Bundle): Round => ({
   workers: workers.map((own, i) => (i === worker ? bundle : own)),
   outer,
 })
+
+/** With this in the place of a worker, or behind them of the outer step. */
+const withLink = (round: Round, at: number, bundle: Bundle.Bundle): Round =>
+  at < round.workers.length ? withWorker(round, at, bundle) : { ...round, outer: bundle }
 
 /** The name and the place of a refusal. */
 async function refusal(rounds: readonly Round[], agreed: Terms = terms): Promise<string> {
@@ -134,6 +139,26 @@ describe('rounds of three workers', () => {
     const schedule = { ...worker.course!.schedule, batchSize: BATCH - 1 }
     const other = { ...worker, course: { ...worker.course!, schedule } }
     expect(await refusal([first, withWorker(second, 1, other)])).toBe(`receipt/wrong-inputs: ${place}`)
+  })
+
+  test('are refused by a name where one byte of any file is another one', async () => {
+    const [{ workers, outer }] = rounds
+    const accepted: string[] = []
+    for (const at of [1, 3]) {
+      const files = Bundle.encode([...workers, outer][at])
+      for (const [path, bytes] of files) {
+        for (const place of [0, Math.floor(bytes.length / 2), bytes.length - 1]) {
+          const changed = Uint8Array.from(bytes)
+          changed[place] ^= 1
+          const reader = Bundle.readerOf(new Map(files).set(path, changed))
+          const found: unknown = await Bundle.decode(reader)
+            .then((bundle) => verify([withLink(rounds[0], at, bundle)], terms))
+            .catch((error: unknown) => error)
+          if (!(found instanceof Fault)) accepted.push(`${path} byte ${place} of link ${at}`)
+        }
+      }
+    }
+    expect(accepted).toEqual([])
   })
 
   test('are refused where a bundle that was never written holds another start or data than its schedule', async () => {
@@ -253,6 +278,11 @@ describe('a worker of the second round is refused', () => {
     expect(await worker({})).toBe('attest/broken-link: round 1, outer step, "w1 of worker 1"')
   })
 
+  test('that ends in a state which is none of its program', async () => {
+    const runtime = leaving((state) => state.slice(1))
+    expect(await worker({ runtime })).toBe(`trace/bad-state: ${place}`)
+  })
+
   test('whose run the program refused', async () => {
     const labels = Array.from({ length: 40 }, () => 77n)
     const bad = Dataset.from({ x: samples().columns[0], targets: tensor('int64', [40], labels) })
@@ -348,31 +378,11 @@ describe('a cheat', () => {
   })
 
   test('that combines is named as well', async () => {
-    const rounds = await chainOf([{}, { outer: { runtime: tilted() } }])
+    const rounds = await chainOf([{}, { outer: { runtime: leaving(([head, ...tail]) => [nudged(head), ...tail]) } }])
     await verify(rounds, terms)
     const { refuted } = await audit(rounds, reference())
     expect(refuted).toMatchObject({ round: 1, worker: undefined, apart: { leaf: 0, field: 'stateAfter' } })
   })
-
-  /** A runtime that gives another state than it computed. */
-  function tilted() {
-    const runtime = reference()
-    const open: typeof runtime.open = async (made, state, options) => {
-      const session = await runtime.open(made, state, options)
-      let steps = 0
-      return {
-        program: made,
-        get state() {
-          const [head, ...tail] = session.state
-          return steps === 0 ? session.state : [nudged(head), ...tail]
-        },
-        step: (inputs) => (steps++, session.step(inputs)),
-        restart: (next) => session.restart(next),
-        close: () => session.close(),
-      }
-    }
-    return { ...runtime, open }
-  }
 
   test('is found by a sample that holds the false leaf, and only by one', async () => {
     const rounds = await chainOf([{ workers: { 2: { runtime: idleAfter(STEPS - 1) } } }])
