@@ -3,7 +3,9 @@
  * @module
  */
 import type { Bundle } from '../../src/receipt/bundle.js'
+import type { Claim } from '../../src/receipt/claim.js'
 import { metadataOf, seal } from '../../src/receipt/provide.js'
+import { sign } from '../../src/receipt/receipt.js'
 import { reference } from '../../src/runtime/reference.js'
 import { alice } from '../receipt/samples.js'
 
@@ -17,6 +19,14 @@ export async function reforged(bundle: Bundle, parts: Parts): Promise<Bundle> {
   const signing = { job: { domain, job, policy, signature }, signer: alice, metadata: await metadataOf(reference()) }
   const sealed = await seal({ ...run, values: undefined, refusal: undefined }, signing)
   return { ...(await sealed.reveal()), checkpoints: run.checkpoints }
+}
+
+/** The bundle with another claim, signed; its content stays as it is. */
+export async function claiming(bundle: Bundle, claim: Partial<Claim>): Promise<Bundle> {
+  const { domain, job, policy, jobSignature: signature, receipt, metadata } = bundle.receipt
+  const signing = { job: { domain, job, policy, signature }, metadata: { ...metadata, sealSalt: undefined } }
+  const signed = await sign({ ...receipt.claim, ...claim }, alice, { ...signing, issuedAt: receipt.issuedAt })
+  return { ...bundle, receipt: signed, seal: undefined }
 }
 
 /** One bundle up to a leaf, another one from there on. */
