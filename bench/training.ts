@@ -10,7 +10,7 @@ import type { Attribute } from '../src/onnx/graph.js'
 import { ortNode } from '../src/runtime/ort-node.js'
 import { commitOverhead } from './commit-overhead.js'
 import { alternateBursts, median, print, ratio } from './measure.js'
-import { Draft, type Sample } from './models.js'
+import { Draft, convolutional, perceptron, type Sample } from './models.js'
 import { openPlain } from './plain.js'
 
 const option = (name: string, fallback: string) => {
@@ -21,25 +21,6 @@ const only = option('--only', '')
 const threads = Number(option('--threads', '1'))
 
 const int = (value: number): Attribute => ({ kind: 'int', value: BigInt(value) })
-const ints = (...values: number[]): Attribute => ({ kind: 'ints', value: values.map(BigInt) })
-
-/** 784-1024-10 with ReLU, batch 256. */
-function mlp(name: string): Sample {
-  const d = new Draft(1)
-  return d.finish(name, d.linear(d.node('Relu', [d.linear('x', [784, 1024])]), [1024, 10]), [256, 784])
-}
-
-/** Two 3x3 convolutions with ReLU and pooling, then a linear map, on one channel of 28x28, batch 64. */
-function cnn(name: string): Sample {
-  const d = new Draft(2)
-  const layer = (x: string, [from, to]: readonly [number, number]) => {
-    const w = d.weights([to, from, 3, 3], 1 / Math.sqrt(9 * from))
-    const y = d.node('Conv', [x, w, d.weights([to], 0.1)], { pads: ints(1, 1, 1, 1) })
-    return d.node('MaxPool', [d.node('Relu', [y])], { kernel_shape: ints(2, 2), strides: ints(2, 2) })
-  }
-  const flat = d.node('Flatten', [layer(layer('x', [1, 16]), [16, 32])])
-  return d.finish(name, d.linear(flat, [32 * 7 * 7, 10]), [64, 1, 28, 28])
-}
 
 /** Width 128, four layers of four heads, sequences of 128 characters out of 96. */
 function transformer(name: string): Sample {
@@ -76,8 +57,9 @@ function transformer(name: string): Sample {
 }
 
 const CASES: readonly (readonly [string, (name: string) => Sample])[] = [
-  ['mlp-784-1024-10-b256', mlp],
-  ['cnn', cnn],
+  ['mlp-784-1024-10-b256', (name) => perceptron(name, 256, [784, 1024, 10])],
+  ['cnn', (name) => convolutional(name, 64, 28)],
+  ['cnn-8x8', (name) => convolutional(name, 64, 8)],
   ['transformer-w128-l4-s128', transformer],
 ]
 
