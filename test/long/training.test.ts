@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { accuracy } from '../../src/autodiff/losses.js'
-import { adamW, sgd } from '../../src/autodiff/optimizers.js'
-import { constant, cosine, warmup } from '../../src/autodiff/rates.js'
+import { sgd } from '../../src/autodiff/optimizers.js'
+import { constant } from '../../src/autodiff/rates.js'
 import { from } from '../../src/autodiff/training.js'
 import { toHex } from '../../src/core/bytes.js'
 import { tensor } from '../../src/core/tensor.js'
@@ -9,6 +8,7 @@ import { ortNode } from '../../src/runtime/ort-node.js'
 import { ortWeb } from '../../src/runtime/ort-web.js'
 import { commit, record } from '../../src/trace/index.js'
 import { openPlain } from '../../bench/plain.js'
+import { fiftySteps, trainable } from '../autodiff/fifty.js'
 import { NETWORKS } from '../autodiff/networks.js'
 
 const RUNTIMES = [
@@ -18,26 +18,14 @@ const RUNTIMES = [
   ortNode({ threads: 2, unsafeOptimization: 'all' }),
   ortWeb(),
 ]
-const STEPS = 50
-/** Statistics of a batch normalisation and the mask of attention are given, not trained. */
-const trainable = (name: string) => !['mean', 'variance', 'mask'].includes(name)
 
 describe('fifty steps of training end in the same state on every runtime, thread count and optimization level', () => {
-  for (const [name, build] of Object.entries(NETWORKS))
+  for (const name of Object.keys(NETWORKS) as (keyof typeof NETWORKS)[])
     test(name, { timeout: 300_000 }, async () => {
-      const { compiled, inputs, labels } = build()
-      const optimizer = adamW(warmup(cosine(0.02, { steps: STEPS }), { steps: 5 }))
-      const { program, state } = from(compiled, {
-        loss: 'softmax-cross-entropy',
-        optimizer,
-        trainable,
-        metrics: [accuracy],
-        clipNorm: 1,
-      })
-      const steps = Array.from({ length: STEPS }, (_, i) => [...inputs, labels, tensor('int64', [], [BigInt(i)])])
+      const work = fiftySteps(name)
       const roots = new Set<string>()
       for (const runtime of RUNTIMES) {
-        const trace = await record({ program, state, inputs: steps }, runtime, { commitEvery: 10 })
+        const trace = await record(work, runtime, { commitEvery: 10 })
         expect(trace.refusal).toBeUndefined()
         roots.add(toHex(commit(trace).finalState))
       }
