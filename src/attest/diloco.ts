@@ -140,6 +140,7 @@ function checkingOf(terms: Terms, options: ReceiptOptions): Checking {
   demandCount('data of every worker', data.length, outer.workers)
   if (providers !== undefined && providers !== 'distinct')
     demandCount('accounts of the workers', providers.length, outer.workers)
+  demandOwnRuns(data)
   return {
     terms,
     options: requester === undefined ? options : { ...options, requested: true },
@@ -147,6 +148,18 @@ function checkingOf(terms: Terms, options: ReceiptOptions): Checking {
     outer: hashProgram(outer.program),
     jobs: new Set(),
   }
+}
+
+/** Refuses workers that would all make one run: the same samples in the same order, so that one could sign what another computed. */
+function demandOwnRuns(data: readonly WorkerData[]): void {
+  const start = { from: 'checkpoint', root: ZERO32 } as const
+  const orders = data.map((one) => toHex(hashSchedule({ ...one, beacon: ZERO32, start })))
+  orders.forEach((order, worker) => {
+    const own = data[worker].order === 'shuffled' || orders.indexOf(order) === worker
+    demand(own, 'attest/wrong-terms', () => 'the same samples in the same order as another worker', {
+      where: `worker ${worker}`,
+    })
+  })
 }
 
 async function verifyRound(round: Round, place: Place, checking: Checking): Promise<Link[]> {
@@ -298,7 +311,7 @@ export interface Audited {
  * Computes the links of a chain again, round by round, to the end of the round in which one is false.
  * Cost: the steps of the leaves that are looked at, and those between them. Trust: this machine, and whoever drew the leaves. Whether the links
  * fit together is what `verify` shows: before this.
- * @throws Fault `audit/refused-run`, and those of `Audit.sample` and `Data.Course.open`.
+ * @throws Fault `audit/refused-run`, and those of `Audit.sample` and `Data.Course.open`; `where` says which link it is.
  */
 export async function audit(rounds: Rounds, runtime: Runtime, options: AuditOptions = {}): Promise<Audited> {
   const links: AuditedLink[] = []
@@ -323,8 +336,10 @@ async function auditLink(
   at: Pick<Link, 'round' | 'worker'>,
   { runtime, leaves = allOf, onLink, signal }: Auditing,
 ): Promise<AuditedLink> {
-  const whole = opened(bundle)
-  const { outcome, apart, sampled, total } = await sample(whole, runtime, { leaves: leaves(whole, at), signal })
+  const { outcome, apart, sampled, total } = await within(nameOf(at), () => {
+    const whole = opened(bundle)
+    return sample(whole, runtime, { leaves: leaves(whole, at), signal })
+  })
   const { provider } = bundle.receipt.receipt
   const found = Object.freeze({ ...at, provider, outcome, apart, sampled: sampled.length, total })
   onLink?.(found)

@@ -182,6 +182,7 @@ describe('rounds of three workers', () => {
       'attest/wrong-terms: round 0, worker 1, schedule',
     )
     expect(await asked({ data: terms.data.slice(1) })).toBe('attest/wrong-terms: data of every worker')
+    expect(await asked({ data: [ordered, terms.data[1], ordered] })).toBe('attest/wrong-terms: worker 2')
     expect(await asked({ providers: [] })).toBe('attest/wrong-terms: accounts of the workers')
     const slower = Diloco.outer(program(Optimizer.adam(LearningRate.constant(0.001))), { workers: 3 })
     expect(await asked({ outer: slower })).toBe('attest/wrong-terms: round 0, worker 0, program')
@@ -390,6 +391,15 @@ describe('a cheat', () => {
       audit(rounds, reference(), { leaves: (_, { worker }) => (worker === undefined ? [0] : [leaf]) })
     expect((await looking(1)).outcome).toBe('valid')
     expect((await looking(STEPS - 1)).refuted).toMatchObject({ round: 0, worker: 2, apart: { leaf: STEPS - 1 } })
+  })
+
+  test('is not audited leaf by leaf where its program refused the run, and the link is named', async () => {
+    const [round] = await chainOf([{}])
+    const { receipt } = round.workers[1]
+    const refusal = { step: 0, node: 1, element: 0, reason: 'nan' } as const
+    const refused = { ...round.workers[1], receipt: { ...receipt, refusal } }
+    const found: unknown = await audit([withWorker(round, 1, refused)], reference()).catch((error: unknown) => error)
+    expect(found).toMatchObject({ code: 'audit/refused-run', detail: { where: 'round 0, worker 1' } })
   })
 
   test('that trained on samples of its choice is named, whatever inputs its bundle is handed over with', async () => {
