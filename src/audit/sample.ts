@@ -35,9 +35,9 @@ export interface Sampled {
  * Cost: a leaf each, and those between it and the nearest state that the bundle holds. Trust: this machine, and whoever drew the leaves.
  * @throws Fault `audit/refused-run` for a run that its program refused (replay it), `merkle/index-out-of-range`, and those of `Bundle.verifyContent`.
  */
-export async function sample(bundle: Bundle, runtime: Runtime, options: SampleOptions): Promise<Sampled> {
-  demandSound(bundle, options.leaves)
-  verifyContent(bundle)
+export async function sample(given: Bundle, runtime: Runtime, options: SampleOptions): Promise<Sampled> {
+  demandSound(given, options.leaves)
+  const bundle = verifyContent(given)
   const sampled = [...new Set(options.leaves)].sort((a, b) => a - b)
   const total = bundle.leaves.length
   const record = bundle.receipt.job.operatorTrace ? 'all' : 'outputs'

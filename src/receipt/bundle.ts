@@ -185,9 +185,14 @@ export function from(trace: Trace, receipt: SignedReceipt, options: BundleOption
   return { receipt, ...run, model, recipe, checkpoints, seal }
 }
 
-/** What a bundle's run is work of. */
-export function workOf({ program, initialState, inputs, course }: Bundle): Work {
-  return { program, state: initialState, inputs, course }
+/**
+ * What a bundle's run is work of. Where the job names a schedule, start and inputs are made anew from it, whatever the bundle says.
+ * @throws Fault `data/wrong-initial`, `data/wrong-columns`, `data/wrong-dataset`, `data/bad-schedule`.
+ */
+export function workOf({ receipt: { job }, program, initialState, inputs, course }: Bundle): Work {
+  if (course === undefined) return { program, state: initialState, inputs }
+  const checkpoint = course.schedule.start.from === 'checkpoint' ? initialState : undefined
+  return openUnder(course, program, { job: hashJob(job), steps: Number(job.steps), checkpoint })
 }
 
 /** The files of a bundle but for its checkpoints, which are copied one by one; receipt.json comes last. */
@@ -388,30 +393,33 @@ export interface VerifyOptions extends ReceiptOptions {
 export async function verify(bundle: Bundle, options: VerifyOptions = {}): Promise<Bundle> {
   await verifyReceipt(bundle.receipt, options)
   if (bundle.course !== undefined) demandBeacon(bundle.course.schedule, bundle.course.beacon, options.seedBeacon)
-  verifyContent(bundle)
+  const verified = verifyContent(bundle)
   const { domain } = bundle.receipt
   if (bundle.seal !== undefined) await verifySeal(bundle.seal, { domain, staticcall: options.staticcall })
-  return bundle
+  return verified
 }
 
 /**
- * The same without looking at signatures. Where the job names a schedule, the inputs of a step are compared with what the schedule draws
+ * The same without looking at signatures; start and inputs of the bundle that is given back are those that a schedule fixes. Where the job names a schedule, the inputs of a step are compared with what the schedule draws
  * only when the step is run again.
  */
 export function verifyContent(bundle: Bundle): Bundle {
   const { job, receipt, metadata } = bundle.receipt
   demandRoot('receipt/wrong-program', hashProgram(bundle.program), job.program)
   if (bundle.model !== undefined) demandRoot('receipt/wrong-model', sha256(bundle.model), metadata.model)
-  const terms = termsOf(workOf(bundle))
+  const { program, initialState: state, inputs, course } = bundle
+  const terms = termsOf({ program, state, inputs, course })
   demandRoot('receipt/wrong-state', terms.initialState, job.initialState)
   demandRoot('receipt/wrong-inputs', terms.inputs, job.inputs)
+  const work = workOf(bundle)
+  demandRoot('receipt/wrong-state', rootOfTensors('state', state), rootOfTensors('state', work.state))
   demandRoot('receipt/wrong-state', rootOfTensors('state', bundle.finalState), receipt.claim.finalState)
   demandRoot('receipt/wrong-run', runRoot(bundle.leaves), receipt.claim.run)
   verifyLeaves(bundle)
   verifySteps(bundle)
   verifyValues(bundle)
   verifyOwnSeal(bundle)
-  return bundle
+  return { ...bundle, initialState: work.state, inputs: work.inputs }
 }
 
 /** The leaves form a chain from the first state to the last, and hold what their steps do. */

@@ -121,3 +121,21 @@ describe('a proof of learning', () => {
     expect(accepted).toEqual([])
   })
 })
+
+describe('a bundle in memory that says other things than its schedule fixes', () => {
+  let bundle: Bundle.Bundle
+  beforeAll(async () => {
+    bundle = await trained()
+  })
+
+  test('is not verified with another start', () => {
+    const other = { ...bundle, initialState: bundle.finalState }
+    expect(() => Bundle.verifyContent(other)).toThrow(expect.objectContaining({ code: 'receipt/wrong-state' }))
+  })
+
+  test('is run again on the inputs that its schedule draws, not on its own', async () => {
+    const other = { ...bundle, inputs: { length: 24, at: () => bundle.inputs.at(0) } }
+    expect((await replay(other, reference())).outcome).toBe('valid')
+    expect((await sample(other, reference(), { leaves: [3] })).outcome).toBe('valid')
+  })
+})
