@@ -1,13 +1,34 @@
 /**
- * Bundles put together from parts of others, and signed.
+ * Runs and bundles put together from parts of others, and signed.
  * @module
  */
+import type { Tensor } from '../../src/core/tensor.js'
 import type { Bundle } from '../../src/receipt/bundle.js'
 import type { Claim } from '../../src/receipt/claim.js'
 import { metadataOf, seal } from '../../src/receipt/provide.js'
 import { sign } from '../../src/receipt/receipt.js'
 import { reference } from '../../src/runtime/reference.js'
+import type { Work } from '../../src/trace/trace.js'
 import { alice } from '../receipt/samples.js'
+import type { Forgery } from './cheat.js'
+
+/** After which step a run goes on from other weights, and which. */
+export interface Jump {
+  readonly after: number
+  readonly to: readonly Tensor[]
+}
+
+/** The states and outputs of a run that is honest but for one step: behind it stand other weights. */
+export async function jumping(work: Work, { after, to }: Jump): Promise<Pick<Forgery, 'states' | 'outputs'>> {
+  const session = await reference().open(work.program, work.state)
+  const [states, outputs] = [[session.state], [] as (readonly Tensor[])[]]
+  for (let step = 0; step < work.inputs.length; step++) {
+    outputs.push((await session.step(work.inputs.at(step)!)).outputs)
+    if (step === after) await session.restart(to)
+    states.push(session.state)
+  }
+  return { states, outputs }
+}
 
 /** What a forger replaces. */
 export type Parts = Partial<Pick<Bundle, 'leaves' | 'steps' | 'finalState' | 'outputs' | 'checkpoints'>>

@@ -2,29 +2,16 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { challenged } from '../../src/attest/challenge.js'
 import { largestChanges, leavesIn, replay, sample } from '../../src/audit/index.js'
-import type { Tensor } from '../../src/core/tensor.js'
 import type { Bundle } from '../../src/receipt/bundle.js'
 import { reference } from '../../src/runtime/reference.js'
-import type { Work } from '../../src/trace/trace.js'
 import { ordered } from '../attest/training.js'
 import { alice, fill } from '../receipt/samples.js'
-import { forged, honest, type Forgery } from './cheat.js'
+import { forged, honest } from './cheat.js'
+import { jumping } from './reforged.js'
 import { challengedAt, falseLeaves, hits, interval, nonceOf, outcomeOf, proofOf, received } from './verifier.js'
 import { sourceOf, verified } from './verifier.js'
 
 const [LEAVES, JUMP] = [60, 41]
-
-/** The states and outputs of a run that is honest but for one step, behind which it goes on from other weights. */
-async function teleported(work: Work, stolen: readonly Tensor[]): Promise<Pick<Forgery, 'states' | 'outputs'>> {
-  const session = await reference().open(work.program, work.state)
-  const [states, outputs] = [[session.state], [] as (readonly Tensor[])[]]
-  for (let step = 0; step < work.inputs.length; step++) {
-    outputs.push((await session.step(work.inputs.at(step)!)).outputs)
-    if (step === JUMP) await session.restart(stolen)
-    states.push(session.state)
-  }
-  return { states, outputs }
-}
 
 let own: Bundle
 let bundle: Bundle
@@ -34,7 +21,7 @@ beforeAll(async () => {
   const victim = await honest(theirs.work)
   const stolen = victim.states[victim.states.length - 1]
   own = await forged({ job, work, provider: alice, ...(await honest(work)) })
-  bundle = await forged({ job, work, provider: alice, ...(await teleported(work, stolen)) })
+  bundle = await forged({ job, work, provider: alice, ...(await jumping(work, { after: JUMP, to: stolen })) })
 })
 
 describe('teleport', () => {
