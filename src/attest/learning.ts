@@ -237,8 +237,9 @@ export async function verify(proof: Proof, runtime: Runtime, options: ProofOptio
   demandBeacon(proof.schedule, proof.seedBeacon, options.seedBeacon)
   const randomness = demandConvincing(await randomnessOf(proof, options.trust ?? {}, options.fraction))
   const drawn = challenged(drawOf(receipt, randomness?.randomness), { count: proof.count, total: shape.total })
-  demand(proof.count >= (options.least ?? 1), 'attest/wrong-challenge', () => 'fewer challenged leaves than demanded', {
-    expected: options.least ?? 1,
+  const least = Math.max(1, options.least ?? 1)
+  demand(proof.count >= least, 'attest/wrong-challenge', () => 'fewer challenged leaves than demanded', {
+    expected: least,
     found: proof.count,
   })
   const leaves = verifyOpenings(proof, { ...shape, drawn })

@@ -76,39 +76,31 @@ export interface Change {
   /** The first leaf, and how many there are. */
   readonly leaf: number
   readonly count: number
-  /** Euclidean distance between the states at its ends, over all floating-point elements. */
+  /**
+   * Euclidean distance between the states at its ends, over all floating-point elements, divided by the square root of the number of leaves:
+   * the size of the equal steps that lead so far if each has a direction of its own.
+   */
   readonly size: number
 }
 
 /**
- * The stretches in which the state changed most, largest first: where a jump to other weights would be. The more evenly the bundle's states
- * lie, the shorter the stretches: none but the last is shorter than the longest gap between two of them, so that whoever leaves out the
- * states around a jump does not make it look like many small steps. The figure only chooses what to look at and is no part of any commitment.
- * Cost: reads a checkpoint for each stretch.
+ * The stretches in which the state changed most, largest first: where a jump to other weights would be. Every state that the bundle holds
+ * counts, so the more checkpoints, the shorter the stretches. Whoever leaves out the states around a jump makes it smaller by the square root
+ * of their number, and whoever leaves them out elsewhere makes honest steps larger by less than that; so states in equal distances
+ * show most. The figure only chooses what to look at and is no part of any commitment.
+ * Cost: reads every checkpoint once.
  * @throws Fault `receipt/wrong-state` where a checkpoint is not the state that the run names.
  */
 export async function largestChanges(bundle: Bundle, count: number): Promise<readonly Change[]> {
-  const ends = evenEnds(bundle.checkpoints.at, bundle.leaves.length)
+  const ends = [...bundle.checkpoints.at, bundle.leaves.length]
   const changes: Change[] = []
   let [leaf, state] = [0, bundle.initialState]
   for (const end of ends) {
     const next = end === bundle.leaves.length ? bundle.finalState : await bundle.checkpoints.read(end)
-    changes.push({ leaf, count: end - leaf, size: distance(state, next) })
+    changes.push({ leaf, count: end - leaf, size: distance(state, next) / Math.sqrt(end - leaf) })
     ;[leaf, state] = [end, next]
   }
   return changes.sort((a, b) => b.size - a.size).slice(0, count)
-}
-
-/** Where stretches end that are no shorter than the longest gap between held states; what is left is the last one. */
-function evenEnds(held: readonly number[], total: number): number[] {
-  const all = [...held, total]
-  const longest = all.reduce((most, end, i) => Math.max(most, end - (all[i - 1] ?? 0)), 0)
-  let from = 0
-  return all.filter((end) => {
-    const ends = end === total || end - from >= longest
-    if (ends) from = end
-    return ends
-  })
 }
 
 /** The leaves of these stretches. */

@@ -61,13 +61,27 @@ describe('teleport', () => {
     expect(found).toMatchObject({ outcome: 'refuted', apart: { leaf: JUMP, field: 'stateAfter' }, between: 0 })
   })
 
+  const keeping = (of: Bundle, keep: (leaf: number) => boolean) =>
+    received({ ...of, checkpoints: { ...of.checkpoints, at: of.checkpoints.at.filter(keep) } })
+
   test('is not hidden by leaving out the states around it, where it looks like many small steps', async () => {
-    const at = own.checkpoints.at.filter((leaf) => leaf <= 12 || leaf > JUMP + 12)
-    const sparse = await received({ ...bundle, checkpoints: { ...bundle.checkpoints, at } })
+    const sparse = await keeping(bundle, (leaf) => leaf <= 12 || leaf > JUMP + 12)
     const [change] = await largestChanges(sparse, 1)
-    const honestly = await largestChanges(own, LEAVES)
-    expect(change.size / change.count).toBeLessThan(honestly[0].size)
+    const honestly = await largestChanges(own, 1)
+    expect(change.size / Math.sqrt(change.count)).toBeLessThan(honestly[0].size) // by leaves it would be an honest one
     expect(leavesIn([change])).toContain(JUMP)
+    const found = await sample(sparse, reference(), { leaves: leavesIn([change]) })
+    expect(found).toMatchObject({ outcome: 'refuted', apart: { leaf: JUMP } })
+  })
+
+  test('is not hidden by leaving out states elsewhere, where honest steps add up to a longer way', async () => {
+    const { job, work } = await ordered({ steps: LEAVES, job: { salt: fill(5) } })
+    const to = (await honest(work)).states[JUMP - 12] // nearer than the weights at the start are
+    const short = await forged({ job, work, provider: alice, ...(await jumping(work, { after: JUMP, to })) })
+    const sparse = await keeping(short, (leaf) => leaf === JUMP || leaf === JUMP + 1)
+    const [change, other] = await largestChanges(sparse, 2)
+    expect(other.size * Math.sqrt(other.count)).toBeGreaterThan(change.size) // by distance alone it would come behind
+    expect(leavesIn([change])).toEqual([JUMP])
     const found = await sample(sparse, reference(), { leaves: leavesIn([change]) })
     expect(found).toMatchObject({ outcome: 'refuted', apart: { leaf: JUMP } })
   })
