@@ -123,30 +123,6 @@ export function single(name: string, op: string, dims: readonly number[]): Sampl
 
 const ATTRIBUTES: Readonly<Record<string, Readonly<Record<string, Attribute>>>> = { Softmax: { axis: int(-1) } }
 
-/** Linear maps with ReLU between them; `widths` lead from the inputs to the classes. */
-export function perceptron(name: string, batch: number, widths: readonly number[]): Sample {
-  const d = new Draft(1)
-  const y = widths
-    .slice(2)
-    .reduce(
-      (x, width, i) => d.linear(d.node('Relu', [x]), [widths[i + 1], width]),
-      d.linear('x', [widths[0], widths[1]]),
-    )
-  return d.finish(name, y, [batch, widths[0]])
-}
-
-/** Two 3 x 3 convolutions to 16 and 32 channels, each with ReLU and pooling by 2, then a linear map to ten classes; `size` x `size` in. */
-export function convolutional(name: string, batch: number, size: number): Sample {
-  const d = new Draft(2)
-  const layer = (x: string, [from, to]: readonly [number, number]) => {
-    const w = d.weights([to, from, 3, 3], 1 / Math.sqrt(9 * from))
-    const y = d.node('Conv', [x, w, d.weights([to], 0.1)], { pads: ints([1, 1, 1, 1]) })
-    return d.node('MaxPool', [d.node('Relu', [y])], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) })
-  }
-  const flat = d.node('Flatten', [layer(layer('x', [1, 16]), [16, 32])])
-  return d.finish(name, d.linear(flat, [32 * Math.floor(size / 4) ** 2, 10]), [batch, 1, size, size])
-}
-
 /** One transformer block: layer norm, attention, residual, layer norm, two linear maps with Gelu, residual. */
 export function transformer(name: string, { tokens = 128, width = 768, heads = 12 } = {}): Sample {
   const d = new Draft(4)

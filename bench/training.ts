@@ -6,11 +6,12 @@
 import { adam } from '../src/autodiff/optimizers.js'
 import { from } from '../src/autodiff/training.js'
 import { tensor, type Tensor } from '../src/core/tensor.js'
-import type { Attribute } from '../src/onnx/graph.js'
+import * as Networks from '../examples/networks.js'
+import type { Model } from '../src/onnx/graph.js'
 import { ortNode } from '../src/runtime/ort-node.js'
 import { commitOverhead } from './commit-overhead.js'
 import { alternateBursts, median, print, ratio } from './measure.js'
-import { Draft, convolutional, perceptron, type Sample } from './models.js'
+import { normals } from './models.js'
 import { openPlain } from './plain.js'
 
 const option = (name: string, fallback: string) => {
@@ -20,47 +21,37 @@ const option = (name: string, fallback: string) => {
 const only = option('--only', '')
 const threads = Number(option('--threads', '1'))
 
-const int = (value: number): Attribute => ({ kind: 'int', value: BigInt(value) })
+/** Weights that a network might have in the middle of a run: nothing is zero. */
+const draw: Networks.Draw = (dims, deviation) => normal(dims, deviation === 0 ? 0.1 : deviation)
+const normal = normals(1)
 
-/** Width 128, four layers of four heads, sequences of 128 characters out of 96. */
-function transformer(name: string): Sample {
-  const [width, heads, tokens, characters] = [128, 4, 128, 96]
-  const d = new Draft(3)
-  const embedded = d.node('Gather', [d.weights([characters, width], 1), d.node('Cast', ['x'], { to: int(7) })])
-  const visible = Array.from({ length: tokens * tokens }, (_, i) => (i % tokens > Math.floor(i / tokens) ? 0 : 1))
-  const causal = d.constant(tensor('bool', [tokens, tokens], visible))
-  const nothing = d.scalar(-Infinity)
-  let h = d.node('Add', [embedded, d.weights([tokens, width], 0.1)])
-  for (let i = 0; i < 4; i++) {
-    const n = d.layerNorm(h, width)
-    const split = (perm: readonly number[]) =>
-      d.transpose(d.reshape(d.linear(n, [width, width]), [1, tokens, heads, width / heads]), perm)
-    const scores = d.node('Mul', [
-      d.node('MatMul', [split([0, 2, 1, 3]), split([0, 2, 3, 1])]),
-      d.scalar(1 / Math.sqrt(width / heads)),
-    ])
-    const shares = d.node('Softmax', [d.node('Where', [causal, scores, nothing])], { axis: int(-1) })
-    const mixed = d.node('MatMul', [shares, split([0, 2, 1, 3])])
-    h = d.node('Add', [h, d.linear(d.reshape(d.transpose(mixed, [0, 2, 1, 3]), [1, tokens, width]), [width, width])])
-    const wide = d.node('Gelu', [d.linear(d.layerNorm(h, width), [width, 4 * width])])
-    h = d.node('Add', [h, d.linear(wide, [4 * width, width])])
-  }
-  const sample = d.finish(name, d.linear(d.layerNorm(h, width), [width, characters]), [1, tokens])
-  return {
-    ...sample,
-    input: tensor(
-      'float32',
-      [1, tokens],
-      Array.from({ length: tokens }, (_, i) => (i * 37) % characters),
-    ),
-  }
+/** A network, and an example of its input. */
+interface Case {
+  readonly name: string
+  readonly model: Model
+  readonly input: Tensor
 }
 
-const CASES: readonly (readonly [string, (name: string) => Sample])[] = [
-  ['mlp-784-1024-10-b256', (name) => perceptron(name, 256, [784, 1024, 10])],
-  ['cnn', (name) => convolutional(name, 64, 28)],
-  ['cnn-8x8', (name) => convolutional(name, 64, 8)],
-  ['transformer-w128-l4-s128', transformer],
+const characters = (tokens: number, of: number): Tensor =>
+  tensor(
+    'int64',
+    [1, tokens],
+    Array.from({ length: tokens }, (_, i) => BigInt((i * 37) % of)),
+  )
+
+const CASES: readonly Case[] = [
+  {
+    name: 'mlp-784-1024-10-b256',
+    model: Networks.mlp({ side: 28, ink: 1, hidden: 1024, draw }),
+    input: normal([256, 1, 28, 28]),
+  },
+  { name: 'cnn', model: Networks.cnn({ side: 28, ink: 1, draw }), input: normal([64, 1, 28, 28]) },
+  { name: 'cnn-8x8', model: Networks.cnn({ side: 8, ink: 1, draw }), input: normal([64, 1, 8, 8]) },
+  {
+    name: 'transformer-w128-l4-s128',
+    model: Networks.transformer({ characters: 96, tokens: 128, width: 128, layers: 4, heads: 4, draw }),
+    input: characters(128, 96),
+  },
 ]
 
 const labelsOf = ({ dims }: { dims: readonly number[] }) =>
@@ -70,8 +61,12 @@ const labelsOf = ({ dims }: { dims: readonly number[] }) =>
     Array.from({ length: dims.reduce((n, d) => n * d, 1) }, (_, i) => BigInt(i % 10)),
   )
 
-async function bench({ name, model, input }: Sample): Promise<void> {
-  const { program, state } = from(model, { loss: 'softmax-cross-entropy', optimizer: adam(1e-4) })
+async function bench({ name, model, input }: Case): Promise<void> {
+  const { program, state } = from(model, {
+    loss: 'softmax-cross-entropy',
+    optimizer: adam(1e-4),
+    compile: { inputs: { [model.graph.inputs[0].name]: input } },
+  })
   const targets = labelsOf(program.values[program.counts.parameters + 1])
   const exact = await ortNode({ threads }).open(program, state)
   const plain = await openPlain(program, state, threads)
@@ -93,5 +88,5 @@ async function bench({ name, model, input }: Sample): Promise<void> {
   figure('ratio', ratio(times.exact.wall, times.plain.wall), 'times plain float32')
 }
 
-for (const [name, make] of CASES) if (name.includes(only)) await bench(make(name))
+for (const one of CASES) if (one.name.includes(only)) await bench(one)
 if ('commit-overhead mlp-784-1024-10-b256'.includes(only)) await commitOverhead(threads)

@@ -4,32 +4,27 @@
  */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { convolutional, perceptron, type Sample } from '../../bench/models.js'
+import * as Networks from '../../examples/networks.js'
 import * as Recipe from '../../src/autodiff/recipe.js'
 import type { Bytes32 } from '../../src/core/bytes.js'
-import { tensor, type Tensor } from '../../src/core/tensor.js'
+import type { Tensor } from '../../src/core/tensor.js'
 import * as Course from '../../src/data/course.js'
-import * as Dataset from '../../src/data/dataset.js'
+import type { Dataset } from '../../src/data/dataset.js'
 import * as Initial from '../../src/data/initial.js'
-import { readDataset, type ColumnSource } from '../../src/disk/index.js'
+import { readDataset } from '../../src/disk/index.js'
 import { compile, type Compiled } from '../../src/exact/compile.js'
+import type { Model } from '../../src/onnx/graph.js'
 import type { Runtime } from '../../src/runtime/runtime.js'
 
 const FOLDER = fileURLToPath(new URL('../../../shared/data/optdigits/', import.meta.url))
 /** Whether the digits are here. */
 export const PRESENT = existsSync(`${FOLDER}optdigits.tra`) && existsSync(`${FOLDER}optdigits.tes`)
 
-/** One classifier: the shape of a digit for it, and its model for a batch of so many. */
-export interface Classifier {
-  readonly dims: readonly number[]
-  model(batch: number): Sample
-}
+/** The two classifiers: 64-256-10, and two convolutions to 16 and 32 channels with a linear map behind them. */
+export const CLASSIFIERS = { mlp: Networks.mlp({ hidden: 256 }), cnn: Networks.cnn() } as const
 
-/** 64-256-10, and two convolutions to 16 and 32 channels with a linear map behind them. */
-export const CLASSIFIERS = {
-  mlp: { dims: [64], model: (batch) => perceptron('mlp', batch, [64, 256, 10]) },
-  cnn: { dims: [1, 8, 8], model: (batch) => convolutional('cnn', batch, 8) },
-} as const satisfies Record<string, Classifier>
+const compiledFor = (model: Model, batch: number): Compiled =>
+  compile(model, { inputs: { pixels: { dtype: 'float32', dims: [batch, 1, 8, 8] } } })
 
 /** Batch and steps of an epoch: of 3,823 digits the last 15 of each order are left over. */
 export const BATCH = 32
@@ -43,24 +38,14 @@ export const recipeFor = (epochs: number): Recipe.Recipe =>
     rate: { kind: 'cosine', rate: 0.01, steps: epochs * STEPS_PER_EPOCH, warmUp: 20 },
   })
 
-/** The digits of the training or the test file, inks from 0 to 1. */
-export async function digits(part: 'training' | 'test', dims: readonly number[]): Promise<Dataset.Dataset> {
-  const file = {
-    format: 'csv',
-    header: 'names',
-    path: `${FOLDER}optdigits.${part === 'test' ? 'tes' : 'tra'}`,
-  } as const
-  const sources: Record<string, ColumnSource> = {
-    x: { ...file, dtype: 'float32', dims, first: 0 },
+/** The digits of the training or the test file, inks from 0 to 16. */
+export function digits(part: 'training' | 'test'): Promise<Dataset> {
+  const path = `${FOLDER}optdigits.${part === 'test' ? 'tes' : 'tra'}`
+  const file = { format: 'csv', header: 'names', path } as const
+  return readDataset({
+    pixels: { ...file, dtype: 'float32', dims: [1, 8, 8], first: 0 },
     targets: { ...file, dtype: 'int64', first: 64 },
-  }
-  const [inks, targets] = (await readDataset(sources)).columns
-  const x = tensor(
-    'float32',
-    inks.dims,
-    (inks.data as Float32Array).map((ink) => ink / 16),
-  )
-  return Dataset.from({ x, targets })
+  })
 }
 
 /** A training run: what a course becomes under a seed. */
@@ -69,11 +54,11 @@ export interface Run extends Course.Opened {
 }
 
 /** The run of a classifier over the training digits, with order and first weights from the seed. */
-export async function runOf({ dims, model }: Classifier, seed: Bytes32, epochs: number): Promise<Run> {
-  const compiled = compile(model(BATCH).model)
+export async function runOf(model: Model, seed: Bytes32, epochs: number): Promise<Run> {
+  const compiled = compiledFor(model, BATCH)
   const { program } = Recipe.train(compiled, recipeFor(epochs))
   const start = { rules: Initial.rulesFor(program) }
-  const course = Course.from(await digits('training', dims), { batchSize: BATCH, start })
+  const course = Course.from(await digits('training'), { batchSize: BATCH, start })
   return { ...Course.open(course, program, { job: seed, steps: epochs * STEPS_PER_EPOCH }), compiled }
 }
 
@@ -92,15 +77,15 @@ export async function train({ program, state, inputs }: Run, runtime: Runtime) {
 
 /** How many of the test digits the trained classifier reads rightly, and of how many. */
 export async function judge(
-  { model, dims }: Classifier,
+  model: Model,
   { compiled, program, state }: Pick<Run, 'compiled' | 'program' | 'state'>,
   runtime: Runtime,
 ): Promise<{ right: number; all: number }> {
-  const [x, targets] = (await digits('test', dims)).columns
-  const all = x.dims[0]
-  const judged = compile(model(all).model)
+  const [pixels, targets] = (await digits('test')).columns
+  const all = pixels.dims[0]
+  const judged = compiledFor(model, all)
   const session = await runtime.open(judged.program, Recipe.stateFor(judged.program, { program, state }, compiled))
-  const { outputs } = await session.step([x])
+  const { outputs } = await session.step([pixels])
   await session.close()
   const read = bestOf(outputs[0])
   return { right: read.filter((digit, i) => BigInt(digit) === targets.data[i]).length, all }
