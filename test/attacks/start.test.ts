@@ -1,14 +1,17 @@
 /** Runs that begin in somebody else's weights. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Tensor } from '../../src/core/tensor.js'
+import * as Recipe from '../../src/autodiff/recipe.js'
 import * as Course from '../../src/data/course.js'
 import * as Initial from '../../src/data/initial.js'
+import { parametersOf } from '../../src/exact/program.js'
 import type { Bundle } from '../../src/receipt/bundle.js'
 import * as Job from '../../src/receipt/job.js'
 import { jobForCourse, type JobOptions } from '../../src/receipt/provide.js'
 import { rootOfTensors } from '../../src/trace/digests.js'
 import { BATCH, ordered, samples } from '../attest/training.js'
-import { alice, fill } from '../receipt/samples.js'
+import { NETWORKS } from '../autodiff/networks.js'
+import { alice, codeOf, fill } from '../receipt/samples.js'
 import { forged, honest } from './cheat.js'
 import { arrivalOf, challengedEach, outcomeOf, proofOf, received, verified } from './verifier.js'
 
@@ -118,5 +121,37 @@ describe('a stolen model as own start, declared as a checkpoint', () => {
     const proof = await proofOf(await fromCheckpoint(stolen, stolen))
     const { schedule, rules } = fresh.course
     expect(await outcomeOf({ ...proof, schedule, rules })).toBe('receipt/wrong-inputs')
+  })
+})
+
+describe('stolen weights as constants of the program', () => {
+  const { compiled } = NETWORKS.mlp()
+  const asked = Recipe.from({ loss: 'softmax-cross-entropy', optimizer: 'sgd', rate: 0.05 })
+  const hiding = Recipe.from({ ...asked, trainable: ['b2'], untrained: 'constants' })
+
+  async function trainedBy(recipe: Recipe.Recipe): Promise<Bundle> {
+    const { program } = Recipe.train(compiled, recipe)
+    const rules = parametersOf(program).map(({ dims }) =>
+      dims.length === 2 ? Initial.glorot(Initial.fansOf(dims, 'in-out')) : Initial.ZEROS,
+    )
+    const course = Course.from(samples(), { batchSize: BATCH, start: { rules } })
+    const job = await jobForCourse({ program, course, steps: STEPS }, { salt: fill(5) })
+    const work = Course.open(course, program, { job: Job.hash(job.job), steps: STEPS })
+    return forged({ job, work, provider: alice, ...(await honest(work)) })
+  }
+
+  test('pass as a start from the seed: it is the program that is not the one of the recipe, autodiff/wrong-program', async () => {
+    const bundle = await trainedBy(hiding)
+    const { start, receipt } = await verified(await proofOf(bundle), { start: { from: 'seed' } })
+    expect(start.from).toBe('seed')
+    expect(bundle.initialState).toHaveLength(1) // of four; the others came from elsewhere
+    expect(await codeOf(() => Recipe.demandProgram(receipt.job.program, compiled, asked))).toBe(
+      'autodiff/wrong-program',
+    )
+  })
+
+  test('an honest run by the recipe passes both', async () => {
+    const { receipt } = await verified(await proofOf(await trainedBy(asked)), { start: { from: 'seed' } })
+    expect(Recipe.demandProgram(receipt.job.program, compiled, asked).program).toBeDefined()
   })
 })
