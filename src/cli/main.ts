@@ -18,6 +18,7 @@ import { key } from './commands/key.js'
 
 import { reveal } from './commands/reveal.js'
 import { run } from './commands/run.js'
+import { train } from './commands/train.js'
 import { verify } from './commands/verify.js'
 import { printFault } from './output.js'
 
@@ -31,7 +32,7 @@ export function commandLine(): Command {
     .configureHelp({ showGlobalOptions: true })
     .option('--json', 'print one JSON object {ok, outcome, data}')
     .addHelpText('after', '\nExit codes: 0 valid, 1 refuted, 2 usage, 3 undecided, 4 could not run.')
-  for (const command of [key, job, run, reveal, verify, audit, attest, diff, inspect, doctor, coverage])
+  for (const command of [key, job, run, train, reveal, verify, audit, attest, diff, inspect, doctor, coverage])
     program.addCommand(command())
   for (const command of [program, ...descendants(program)])
     command.exitOverride().configureOutput({ writeErr: (text) => void (json || process.stderr.write(text)) })

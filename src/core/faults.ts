@@ -168,6 +168,7 @@ export const FAULTS = {
   'dispute/different-jobs': { exit: 2, summary: 'the two runs answer different jobs' },
   // cli
   'cli/usage': { exit: 2, summary: 'the command cannot be understood' },
+  'cli/unfinished': { exit: 2, summary: 'a run that is not done stands where another one would begin' },
   'cli/not-found': { exit: 2, summary: 'a file that was named does not exist' },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4; summary: string }>
 
