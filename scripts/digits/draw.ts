@@ -145,9 +145,6 @@ export function streamOf(seed: string): () => number {
   }
 }
 
-/** A whole number below a limit. */
-export const below = (next: () => number, limit: number): number => Math.floor(next() * limit)
-
 /** One drawing: the digit's strokes stretched, slanted, moved, each corner displaced, a pen of some width, a little dirt. */
 export function draw(label: number, next: () => number): Sample {
   const spread = (amount: number) => (next() - 0.5) * 2 * amount
