@@ -22,7 +22,7 @@ beforeAll(async () => {
   task = await taskOf({ name: 'forger', steps: 4 * LEAVES })
   own = await train(task)
   other = await train({ ...task, initial: (await taskOf({ name: 'victim', steps: 4 * LEAVES })).initial })
-})
+}, 60_000)
 
 /** 'valid' everywhere but at these leaves. */
 const only = (fault: string, leaves: readonly number[]) =>
@@ -101,7 +101,7 @@ describe.each([
     at = 0
     do spoof = await forge({ task, own, at })
     while (largestUpdates(spoof, 2).includes(at) && at++ < LEAVES)
-  })
+  }, 60_000)
 
   test('between two leaves is attest/false-step where that leaf is challenged, k of N draws, and in a replay always', async () => {
     const bundle = await bundleOf(spoof)

@@ -40,7 +40,7 @@ describe.each([
   let draws: (readonly number[])[]
   beforeAll(() => {
     draws = Array.from({ length: trials }, (_, n) => challenged({ ...source, beacon: nonceOf(n) }, { count, total }))
-  })
+  }, 60_000)
 
   test.each([0.01, 0.05, 0.2])('meet a run of which %d is false with 1 - (1-f)^k, wherever it is false', (fraction) => {
     const places: ((leaf: number) => boolean)[] = [
@@ -64,7 +64,7 @@ describe('whole verifications', () => {
     const skipped = states.map((state, i) => (i % 5 === 3 ? states[i - 1] : state))
     own = await forged({ job, work, provider: alice, states, outputs })
     bundle = await forged({ job, work, provider: alice, states: skipped, outputs })
-  })
+  }, 60_000)
 
   test('refuse a run as often as its draws meet false leaves, and never otherwise; an honest run never', async () => {
     const bad = await falseLeaves(bundle)
@@ -104,7 +104,7 @@ describe('grinding the challenge', () => {
   let lucky: Uint8Array[]
   beforeAll(() => {
     lucky = Array.from({ length: RECOMMITS }, (_, n) => claimOf(n)).filter((claim) => escapes(claim, guess(0)))
-  })
+  }, 60_000)
 
   test('the best of 2^16 recommits, chosen before the beacon, is met as often as any other claim', () => {
     let [left, guesses] = [lucky, 1]
@@ -134,7 +134,7 @@ describe('a proof without a beacon', () => {
     const { job, work } = await ordered({ steps: STEPS, job: { salt: fill(5) } })
     own = await forged({ job, work, provider: alice, ...(await honest(work)) })
     bundle = await forged({ job, work, provider: alice, ...(await jumping(work, { after: JUMP, to: work.state })) })
-  })
+  }, 60_000)
   const bare = (of: Bundle, count: number): Promise<Proof> => prove(of, reference(), { count })
 
   test('is refused as attest/needs-beacon unless (1-f)^k <= 2^-80', async () => {

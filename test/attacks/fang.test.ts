@@ -17,7 +17,7 @@ const last = <T>(list: readonly T[]): T => list[list.length - 1]
 let stolen: State
 beforeAll(async () => {
   stolen = last((await train(await taskOf({ name: 'victim', steps: 64 }))).states)
-})
+}, 60_000)
 
 describe('infinitesimal update', () => {
   let spoof: Transcript
@@ -25,7 +25,7 @@ describe('infinitesimal update', () => {
   beforeAll(async () => {
     spoof = infinitesimalUpdate({ task: await taskOf({ name: 'forger', steps: 64, rate: TINY }), stolen })
     bundle = await bundleOf(spoof)
-  })
+  }, 60_000)
 
   test('infinitesimal update is refused as attest/false-step whichever leaf is challenged', async () =>
     expect(await challengedEach(bundle)).toEqual(bundle.leaves.map(() => 'attest/false-step')))
@@ -54,7 +54,7 @@ describe('blindfold top-Q', () => {
     spoof = await blindfold({ task: await taskOf({ name: 'forger', steps: 320 }), stolen }, { top: TOP })
     bundle = await bundleOf(spoof)
     bad = await falseLeaves(bundle)
-  })
+  }, 60_000)
 
   test('none of the updates that the distance-threshold verifier recomputes is false, and it accepts at every threshold', async () => {
     const inspection = await inspect(spoof, { top: TOP })

@@ -20,13 +20,13 @@ import { arrivalOf, challengedEach, nonceAt, outcomeOf, proofOf, verified } from
 let task: Task
 beforeAll(async () => {
   task = await taskOf({ name: 'forger', steps: 32 })
-})
+}, 60_000)
 
 describe('chosen data order', () => {
   let spoof: Transcript
   beforeAll(async () => {
     spoof = await chosenOrder(task)
-  })
+  }, 60_000)
 
   test('is refused as data/wrong-sample where the samples are shown that were trained on', async () => {
     const bundle = await bundleOf(spoof, 'claimed')
@@ -76,7 +76,7 @@ describe('an order found by trying salts', () => {
     const salts = Array.from({ length: 100 }, (_, i) => sha256(utf8(`salt ${i}`)))
     const counts = await Promise.all(salts.map(firsts))
     liked = salts[counts.indexOf(Math.max(...counts))]
-  })
+  }, 60_000)
 
   test('can be had for the own job, and its proof says that it is self-issued', async () => {
     expect(await firsts(liked)).toBeGreaterThanOrEqual(8) // of 16; 4 are expected

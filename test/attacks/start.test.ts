@@ -24,7 +24,7 @@ beforeAll(async () => {
   const { states } = await honest((await ordered({ job: { salt: fill(6) } })).work)
   stolen = states[states.length - 1]
   fresh = await ordered({ steps: STEPS, job: { salt: fill(5) } })
-})
+}, 60_000)
 
 /** A job for a fresh start, and what a provider makes of it that trains honestly from another state. */
 async function claimedFresh(initial: State): Promise<Bundle> {

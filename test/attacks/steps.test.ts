@@ -94,7 +94,7 @@ describe('a run of another length than the job asks for', () => {
   let own: Bundle
   beforeAll(async () => {
     own = await claimed(1, (step) => step)
-  })
+  }, 60_000)
   /** The run with leaves left out at the end, or with a hidden step behind the last one. */
   async function resized(length: number): Promise<Bundle> {
     const { stateAfter, ...content } = own.leaves[STEPS - 1]
@@ -161,7 +161,7 @@ describe('leaves that stand elsewhere', () => {
   let own: Bundle
   beforeAll(async () => {
     own = await claimed(1, (step) => step)
-  })
+  }, 60_000)
   const swapped = (renumbered: boolean) => {
     const leaves = own.leaves.map((leaf, i) => (i === A ? own.leaves[B] : i === B ? own.leaves[A] : leaf))
     const numbered = renumbered ? leaves.map((leaf, index) => ({ ...leaf, index })) : leaves

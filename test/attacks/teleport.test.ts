@@ -22,7 +22,7 @@ beforeAll(async () => {
   const stolen = victim.states[victim.states.length - 1]
   own = await forged({ job, work, provider: alice, ...(await honest(work)) })
   bundle = await forged({ job, work, provider: alice, ...(await jumping(work, { after: JUMP, to: stolen })) })
-})
+}, 60_000)
 
 describe('teleport', () => {
   test('has exactly one false step', async () => {

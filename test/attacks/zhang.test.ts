@@ -22,7 +22,7 @@ let stolen: State
 beforeAll(async () => {
   task = await taskOf({ name: 'forger', steps: 16 })
   stolen = last((await train(await taskOf({ name: 'victim', steps: 32 }))).states)
-})
+}, 60_000)
 
 /** What becomes of proofs that show the crafted batches, leaf by leaf. */
 async function shownEach(spoof: Transcript, shown: (proof: Proof) => Proof) {
@@ -46,7 +46,7 @@ describe.each([
   let spoof: Transcript
   beforeAll(async () => {
     spoof = await forge({ task, stolen })
-  })
+  }, 60_000)
 
   test('is refused as attest/false-step where the samples are shown that the schedule draws', async () => {
     const bundle = await bundleOf(spoof)
@@ -109,7 +109,7 @@ describe('init-break', () => {
     spoof = initBreak({ task, stolen })
     trained = transcriptOf(task, await train({ ...task, initial: spoof.states[0] }))
     bundle = await bundleOf(trained)
-  })
+  }, 60_000)
 
   test('the first weights are nearer to the stolen ones and pass the Kolmogorov-Smirnov test of the distance-threshold verifier, which accepts', async () => {
     expect(distances(spoof.states[0], stolen).l2).toBeLessThan(0.3 * distances(task.initial, stolen).l2)
