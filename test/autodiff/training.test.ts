@@ -4,7 +4,7 @@ import * as LearningRate from '../../src/autodiff/rates.js'
 import { accuracy } from '../../src/autodiff/losses.js'
 import { from, stateFor, type Training } from '../../src/autodiff/training.js'
 import { toHex } from '../../src/core/bytes.js'
-import { tensor, type Tensor } from '../../src/core/tensor.js'
+import { tensor } from '../../src/core/tensor.js'
 import { decode, encode, hash } from '../../src/exact/format.js'
 import { reference } from '../../src/runtime/reference.js'
 import { commit, record } from '../../src/trace/index.js'
@@ -21,60 +21,6 @@ async function losses({ program, state }: Training, network: Network, steps: num
   for (let i = 0; i < steps; i++) found.push(Number((await session.step(batch(network, i))).outputs[0].data[0]))
   return found
 }
-
-/** The loss with every parameter moved along a direction. */
-async function lossAt(
-  { program, state }: Training,
-  network: Network,
-  { direction, by }: { direction: readonly Tensor[]; by: number },
-) {
-  const moved = state.map((t, i): Tensor => {
-    const along = direction[i]?.data
-    return along === undefined ? t : { ...t, data: (t.data as Float32Array).map((x, k) => x + by * Number(along[k])) }
-  })
-  const session = await reference().open(program, moved)
-  return Number((await session.step(batch(network, 0))).outputs[0].data[0])
-}
-
-/** The step of plain descent with rate 1, which is minus the gradient. */
-async function gradientOf({ program, state }: Training, network: Network): Promise<Tensor[]> {
-  const session = await reference().open(program, state)
-  await session.step(batch(network, 0))
-  return state.map((t, i): Tensor => ({
-    ...t,
-    data: (t.data as Float32Array).map((x, k) => x - Number(session.state[i].data[k])),
-  }))
-}
-
-const dot = (a: Tensor, b: Tensor) => (a.data as Float32Array).reduce((sum, x, i) => sum + x * Number(b.data[i]), 0)
-
-describe('the gradient of a whole model agrees with central differences along itself, for every parameter', () => {
-  for (const [name, build] of Object.entries(NETWORKS))
-    test(name, async () => {
-      const network = build()
-      const training = from(network.compiled, {
-        loss: 'softmax-cross-entropy',
-        optimizer: Optimizer.sgd(1),
-        trainable: (p) => p !== 'mask',
-      })
-      const gradient = await gradientOf(training, network)
-      for (const parameter of training.trained) {
-        const at = training.program.names.parameters.indexOf(parameter)
-        const size = Math.sqrt(dot(gradient[at], gradient[at]))
-        const unit = { ...gradient[at], data: (gradient[at].data as Float32Array).map((x) => x / size) }
-        const direction = gradient.map((t, i) =>
-          i === at ? unit : { ...t, data: t.data.slice().fill(0 as never) },
-        ) as Tensor[]
-        const h = 2 ** -6
-        const [up, down] = [
-          await lossAt(training, network, { direction, by: h }),
-          await lossAt(training, network, { direction, by: -h }),
-        ]
-        expect(size, parameter).toBeGreaterThan(1e-4)
-        expect(Math.abs((up - down) / (2 * h) - size), `${parameter}: ${size}`).toBeLessThan(2e-2 * size + 2e-4)
-      }
-    })
-})
 
 const OPTIMIZERS = [
   Optimizer.sgd(0.1),

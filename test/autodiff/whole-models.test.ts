@@ -3,12 +3,14 @@ import * as Optimizer from '../../src/autodiff/optimizers.js'
 import { from } from '../../src/autodiff/training.js'
 import { tensor, type Tensor } from '../../src/core/tensor.js'
 import { reference } from '../../src/runtime/reference.js'
-import { trainable } from './fifty.js'
 import { NETWORKS } from './networks.js'
 import { wide, wideOutput } from './wide.js'
 
 /** Far below the distance of any value here to a corner, and far above what binary64 rounds. */
 const H = 2 ** -20
+
+/** Everything that is differentiable: statistics of a normalisation too, but no mask of -10,000. */
+const isTrained = (name: string) => name !== 'mask'
 
 const moved = (t: Tensor, at: number, by: number): Tensor => ({
   ...t,
@@ -19,7 +21,7 @@ describe('a step of plain descent with rate 1 takes the gradient by central diff
   for (const [name, build] of Object.entries(NETWORKS))
     test(name, async () => {
       const { compiled, inputs, labels } = build()
-      const options = { loss: 'softmax-cross-entropy', optimizer: Optimizer.sgd(1), trainable }
+      const options = { loss: 'softmax-cross-entropy', optimizer: Optimizer.sgd(1), trainable: isTrained }
       const { program, state, trained } = from(compiled, options)
       const given = [...inputs, labels, tensor('int64', [], [0n])]
       const session = await reference().open(program, state)
