@@ -4,6 +4,7 @@
 import { printMachine } from './measure.js'
 
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+  contracts: () => import('./contracts.js'),
   exact: () => import('./exact.js'),
   training: () => import('./training.js'),
   accuracy: () => import('./accuracy.js'),

@@ -176,8 +176,11 @@ contract ExactHarness {
         if (operation == 9) return idle ? b : Exact.round(a, format);
         if (operation == 10) return idle ? b : Exact.convert(a, format, Exact.BINARY32);
         if (operation == 11) return idle ? b : Exact.pow2ceil(Exact.magnitude(a, format), format);
-        if (operation == 12) return idle ? b : Exact.fromInteger(int256(a * b), -20, format);
-        if (operation == 13) return idle ? b : Exact.grid(0, b, 22, format);
+        if (operation == 12) return idle ? b : Exact.fromInteger(int256(a), -20, format);
+        if (operation == 13) {
+            uint256 scale = Exact.pow2ceil(Exact.magnitude(b, format), format);
+            return idle ? scale : Exact.grid(a, scale, 22, format);
+        }
         revert UnknownOperation(operation);
     }
 
