@@ -135,9 +135,9 @@ export class Emitter {
     this.node(op, [a, this.ints(axes)], { keepdims: keep })
   /** Adds +0 of the dtype: a zero becomes +0. The zero is an overridable initializer, which no optimizer deletes. */
   plusZero = (a: string, dtype: DType) => this.add(a, this.scalar(dtype, 0))
-  /** A bool scalar: does any element hold? */
+  /** A bool vector of one element: does any element hold? */
   any = (a: string, dims: readonly number[]) => {
     const flat = this.reshape(this.cast(a, 'int32'), [sizeOf(dims)])
-    return this.cast(this.reduce('ReduceMax', flat, [0], 0), 'bool')
+    return this.cast(this.reduce('ReduceMax', flat, [0]), 'bool')
   }
 }

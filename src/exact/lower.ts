@@ -108,16 +108,19 @@ function emitResultSuspicions(
 interface Suspicion {
   readonly kind: 'nodes' | 'results'
   readonly number: number
-  /** A bool scalar. */
+  /** A bool vector of one element. */
   readonly name: string
 }
 
 /** One int32 vector: a one for every fault that may have been met. */
 function emitFaults(g: Emitter, suspicions: readonly Suspicion[]): Lowered['faults'] {
   if (suspicions.length === 0) return undefined
-  const flags = suspicions.map(({ name }) => g.reshape(g.cast(name, 'int32'), [1]))
+  const flags = g.concat(
+    suspicions.map(({ name }) => name),
+    0,
+  )
   const of = (wanted: Suspicion['kind']) => suspicions.filter(({ kind }) => kind === wanted).map(({ number }) => number)
-  return { name: g.concat(flags, 0), nodes: of('nodes'), results: of('results') }
+  return { name: g.cast(flags, 'int32'), nodes: of('nodes'), results: of('results') }
 }
 
 interface Parts {

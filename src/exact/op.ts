@@ -27,7 +27,7 @@ export interface FaultPoint {
   /** The definition: the first fault in these operands, or undefined. */
   find(inputs: readonly Tensor[], attributes: Attributes): Finding | undefined
   /**
-   * ONNX nodes giving a bool scalar that is true wherever `find` finds something (it may be true without: then `find` decides).
+   * ONNX nodes giving a bool vector of one element that is true wherever `find` finds something (it may be true without: then `find` decides).
    * '' where this node can never meet a fault.
    */
   suspect(g: Emitter, inputs: readonly string[], node: LoweredNode): string

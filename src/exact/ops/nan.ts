@@ -32,13 +32,14 @@ function mayHoldNaN(data: Float32Array): boolean {
 }
 
 /**
- * Emits a bool scalar that is true wherever `x` holds a NaN, in one pass: a NaN makes the plain sum NaN on every platform; so do
+ * Emits a bool vector of one element that is true wherever `x` holds a NaN, in one pass: a NaN makes the plain sum NaN on every platform; so do
  * infinities of both signs, which `firstNaN` then clears. '' where there can be none.
  */
 export function emitMayHoldNaN(g: Emitter, x: string, { dtype, dims }: TensorType): string {
   const size = sizeOf(dims)
   if ((dtype !== 'float32' && dtype !== 'float64') || size === 0) return ''
-  return g.node('IsNaN', [g.reduce('ReduceSum', g.reshape(x, [size]), [0], 0)])
+  const flat = dims.length === 1 ? x : g.reshape(x, [size])
+  return g.node('IsNaN', [g.reduce('ReduceSum', flat, [0])])
 }
 
 /** A NaN in the first operand. */
