@@ -73,7 +73,11 @@ export async function trained(options: TrainingJob = {}): Promise<Bundle> {
 }
 
 /** A verifier's nonce for the claim of a bundle. */
-export async function nonceFor({ receipt }: Bundle, verifier: Signer, nonce?: Uint8Array): Promise<NonceBeacon> {
+export async function nonceFor(
+  { receipt }: Pick<Bundle, 'receipt'>,
+  verifier: Signer,
+  nonce?: Uint8Array,
+): Promise<NonceBeacon> {
   const { claim, provider } = receipt.receipt
   return signNonce({ job: claim.job, claim: hashClaim(claim), provider }, verifier, { issuedAt: 1n, nonce })
 }
