@@ -140,7 +140,7 @@ library Exact {
             if (a == 0) return 0;
             (uint256 m, uint256 e) = _split(a, f);
             // m becomes an integer of 111 or 112 bits with an even exponent, so that its root has 56.
-            uint256 places = _clz(m) - 144;
+            uint256 places = leadingZeros(m) - 144;
             int256 exponent = int256(e) - int256(_origin(f, limit) + places);
             m <<= places - (uint256(exponent) & 1);
             exponent += exponent & 1;
@@ -368,7 +368,7 @@ library Exact {
             uint256 unit = 1 << f;
             if (m >= format.infinity() - ((f + 1) << f) - 1) return format.quietNaN();
             // A subnormal number is an integer, and so is its power of two; that may be the smallest normal number.
-            if (m < unit) return m == 0 ? 0 : 1 << (256 - _clz(m - 1));
+            if (m < unit) return m == 0 ? 0 : 1 << (256 - leadingZeros(m - 1));
             uint256 fractional = m & (unit - 1);
             return fractional == 0 ? m : m - fractional + unit;
         }
@@ -414,7 +414,7 @@ library Exact {
     function _log2(uint256 scale, Format format) private pure returns (int256) {
         unchecked {
             (uint256 m, uint256 e) = _split(scale, format.fraction());
-            return int256(e + 255 - _clz(m));
+            return int256(e + 255 - leadingZeros(m));
         }
     }
 
@@ -439,7 +439,7 @@ library Exact {
     function _round(uint256 m, int256 e, uint256 f, uint256 limit) private pure returns (uint256 bits) {
         unchecked {
             if (m == 0) return 0;
-            int256 unit = e + int256(255 - _clz(m)) - int256(f);
+            int256 unit = e + int256(255 - leadingZeros(m)) - int256(f);
             if (unit < 0) unit = 0;
             m = unit > e ? _shiftEven(m, uint256(unit - e)) : m << uint256(e - unit);
             bits = (uint256(unit) << f) + m;
@@ -480,8 +480,8 @@ library Exact {
         }
     }
 
-    /// @dev Leading zeros of a word, 256 for 0. EIP-7939: 5 gas; the language has no expression for it.
-    function _clz(uint256 x) private pure returns (uint256 count) {
+    /// @notice Leading zeros of a word, 256 for 0. EIP-7939: 5 gas; the language has no expression for it.
+    function leadingZeros(uint256 x) internal pure returns (uint256 count) {
         assembly ("memory-safe") {
             count := clz(x)
         }

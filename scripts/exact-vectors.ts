@@ -292,6 +292,22 @@ export function scaledIntegers(count: number): readonly (readonly [bigint, bigin
   return [...directed, ...random]
 }
 
+/** Where functions saturate, or become their argument or 1, in one implementation or another. */
+const TURNS = [2 ** -30, 2 ** -25, 2 ** -14, 2 ** -13, 1, 4, 10, 20, 88.72284, 103.97208, 128, 2 ** 64, 2 ** 100]
+
+/** Arguments of elementary functions, as bits of binary32: turning points and their neighbours, half of the others where most functions bend. */
+export function elementaryOperands(count: number): readonly bigint[] {
+  const next = stream('elementary')
+  const turns = TURNS.flatMap((x) => [-2n, -1n, 0n, 1n, 2n].map((step) => bitsOf(BINARY32, x) + step))
+  const edges = [...specials(BINARY32), ...turns, ...turns.map((x) => x | signOf(BINARY32))]
+  const random = Array.from({ length: count - edges.length }, (_, i) => {
+    const exponent = i % 2 === 0 ? below(next, 255n) : 95n + below(next, 41n)
+    const magnitude = withExponent(BINARY32, exponent, next)
+    return next() & 1n ? magnitude | signOf(BINARY32) : magnitude
+  })
+  return [...edges, ...random]
+}
+
 // ---------------------------------------------------------------- what the exact ops say
 
 const WORD = new DataView(new ArrayBuffer(8))
@@ -335,6 +351,13 @@ function evaluate(name: string, inputs: readonly Tensor[], attributes: Record<st
   const output = op.infer(inputs, attributes)
   return wordsOf(output.dtype, op.evaluate(inputs, attributes, output))
 }
+
+/** An elementary function by the name of its op. */
+export const expectElementary = (name: string, operands: readonly bigint[]): readonly bigint[] =>
+  evaluate(name, [tensorOf(BINARY32, operands)])
+
+/** The number of an op, by which harnesses know it. */
+export const numberOfOp = (name: string): number => OPS.find((row) => row.name === name)!.number
 
 /** Cast to a type. */
 const cast = (input: Tensor, to: DType): readonly bigint[] => evaluate('Cast', [input], { to: DTYPES[to].code })
