@@ -1,10 +1,11 @@
 /**
- * Gas of contracts/Exact.sol: one operation on one element, over the operands of the differential tests (half of them edge cases, the
- * others random by exponent); mean and worst.
+ * Gas of contracts/Exact.sol and contracts/Elementary.sol: one operation on one element, over the operands of the differential tests (half
+ * of them edge cases, the others random by exponent); mean and worst.
  *
  * `npm run bench -- contracts [--json]`
  */
 import { BINARY32, FORMATS, pairs, type Format } from '../scripts/exact-vectors.js'
+import { FUNCTIONS, runElementary } from '../test/contracts/elementary.js'
 import { pack } from '../test/contracts/exact.js'
 import { deploy, startNode } from '../test/contracts/node.js'
 import { print } from './measure.js'
@@ -50,6 +51,12 @@ try {
       })
       print({ bench: 'contracts', case: `${name}-${of}`, metric: 'worst', value: Number(worst), unit: 'gas' })
     }
+  const functions = await deploy(node, 'test/ElementaryHarness')
+  for (const name of FUNCTIONS) {
+    const { mean, worst } = await runElementary(functions, name, CASES)
+    print({ bench: 'contracts', case: name.toLowerCase(), metric: 'mean', value: mean, unit: 'gas' })
+    print({ bench: 'contracts', case: name.toLowerCase(), metric: 'worst', value: worst, unit: 'gas' })
+  }
 } finally {
   await node.stop()
 }
