@@ -295,14 +295,21 @@ export function scaledIntegers(count: number): readonly (readonly [bigint, bigin
 /** Where functions saturate, or become their argument or 1, in one implementation or another. */
 const TURNS = [2 ** -30, 2 ** -25, 2 ** -14, 2 ** -13, 1, 4, 10, 20, 88.72284, 103.97208, 128, 2 ** 64, 2 ** 100]
 
-/** Arguments of elementary functions, as bits of binary32: turning points and their neighbours, half of the others where most functions bend. */
+/**
+ * Arguments of elementary functions, as bits of binary32: turning points and their neighbours; of the others a third with an even exponent, a
+ * third where most functions bend, and a third even on [0, 20).
+ */
 export function elementaryOperands(count: number): readonly bigint[] {
   const next = stream('elementary')
   const turns = TURNS.flatMap((x) => [-2n, -1n, 0n, 1n, 2n].map((step) => bitsOf(BINARY32, x) + step))
   const edges = [...specials(BINARY32), ...turns, ...turns.map((x) => x | signOf(BINARY32))]
+  const kinds = [
+    () => withExponent(BINARY32, below(next, 255n), next),
+    () => withExponent(BINARY32, 95n + below(next, 41n), next),
+    () => bitsOf(BINARY32, Number(below(next, 20n << 32n)) / 2 ** 32),
+  ]
   const random = Array.from({ length: count - edges.length }, (_, i) => {
-    const exponent = i % 2 === 0 ? below(next, 255n) : 95n + below(next, 41n)
-    const magnitude = withExponent(BINARY32, exponent, next)
+    const magnitude = kinds[i % 3]()
     return next() & 1n ? magnitude | signOf(BINARY32) : magnitude
   })
   return [...edges, ...random]
