@@ -8,6 +8,7 @@
 import { ZERO32, equal, toHex, type Bytes32 } from '../core/bytes.js'
 import { Fault, demand, type FaultCode } from '../core/faults.js'
 import type { Tensor } from '../core/tensor.js'
+import { verdictAbout, type VerdictSigning } from '../audit/verdict.js'
 import { fieldApart, replayLeaf, stateBefore, type Replayed, type Wanted } from '../audit/leaves.js'
 import { columnsOf, withNumber, type Feed } from '../data/course.js'
 import type { SampleOpening } from '../data/dataset.js'
@@ -28,15 +29,8 @@ import { listTree } from '../merkle/tiles.js'
 import type { Bundle } from '../receipt/bundle.js'
 import { hash as hashClaim } from '../receipt/claim.js'
 import { hash as hashJob, isRequested } from '../receipt/job.js'
-import {
-  hash as hashReceipt,
-  jobOf,
-  verify as verifyReceipt,
-  type ReceiptOptions,
-  type SignedReceipt,
-} from '../receipt/receipt.js'
-import type { Signer } from '../receipt/signer.js'
-import { from as verdictFrom, sign as signVerdict, type SignedVerdict } from '../receipt/verdict.js'
+import { jobOf, verify as verifyReceipt, type ReceiptOptions, type SignedReceipt } from '../receipt/receipt.js'
+import type { SignedVerdict } from '../receipt/verdict.js'
 import { Refusal, type Runtime, type Session } from '../runtime/runtime.js'
 import { rootOfTensors } from '../trace/digests.js'
 import { encodeStep, leavesOf, runTree, type Step } from '../trace/step.js'
@@ -236,6 +230,11 @@ export async function verify(proof: Proof, runtime: Runtime, options: ProofOptio
   verifyTerms(proof)
   demandBeacon(proof.schedule, proof.seedBeacon, options.seedBeacon)
   const randomness = demandConvincing(await randomnessOf(proof, options.trust ?? {}, options.fraction))
+  const opened = proof.challenges.length
+  demand(opened === Math.min(proof.count, shape.total), 'attest/wrong-challenge', () => 'leaves that are opened', {
+    expected: Math.min(proof.count, shape.total),
+    found: opened,
+  })
   const drawn = challenged(drawOf(receipt, randomness?.randomness), { count: proof.count, total: shape.total })
   const least = Math.max(1, options.least ?? 1)
   demand(proof.count >= least, 'attest/wrong-challenge', () => 'fewer challenged leaves than demanded', {
@@ -462,30 +461,13 @@ function demandHash(code: FaultCode, found: Bytes32, expected: Bytes32, where?: 
   })
 }
 
-/** What a signer of a verdict says. */
-export interface VerdictOfOptions {
-  readonly signer: Signer
-  /** Unix seconds; default now. */
-  readonly issuedAt?: number
-}
-
 /** The signed verdict of a proof that was found right. Its evidence is the hash of the beacon. */
 export async function verdictOf(
   { receipt, sampled, total }: Finding,
   { beacon }: Proof,
-  { signer, issuedAt = Math.floor(Date.now() / 1000) }: VerdictOfOptions,
+  signing: VerdictSigning,
 ): Promise<SignedVerdict> {
-  const { domain, job } = receipt
-  const verdict = verdictFrom({
-    receipt: hashReceipt(receipt.receipt),
-    policy: job.policy,
-    outcome: 'valid' as const,
-    grade: sampled === total ? ('replayed' as const) : ('sampled' as const),
-    sampled,
-    total,
-    evidence: beacon === undefined ? ZERO32 : hashBeacon(beacon),
-    auditor: signer.address,
-    issuedAt,
-  })
-  return signVerdict(verdict, signer, { domain })
+  const grade = sampled === total ? ('replayed' as const) : ('sampled' as const)
+  const evidence = beacon === undefined ? ZERO32 : hashBeacon(beacon)
+  return verdictAbout(receipt, { outcome: 'valid', grade, sampled, total, evidence }, signing)
 }

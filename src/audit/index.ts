@@ -12,4 +12,13 @@ export {
   type Replayed,
 } from './leaves.js'
 export * from './replay.js'
-export { largestChanges, leavesIn, sample, type Change, type Sampled, type SampleOptions } from './sample.js'
+export {
+  largestChanges,
+  leavesIn,
+  sample,
+  sampleVerdictOf,
+  type Change,
+  type Sampled,
+  type SampleOptions,
+} from './sample.js'
+export { verdictAbout, type Found, type VerdictSigning } from './verdict.js'

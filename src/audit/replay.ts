@@ -7,11 +7,10 @@ import { sha256 } from '../core/sha256.js'
 import { encodeStep } from '../trace/step.js'
 import * as claims from '../receipt/claim.js'
 import { claimOf, verifyContent, workOf, type Bundle } from '../receipt/bundle.js'
-import { hash as hashReceipt } from '../receipt/receipt.js'
-import type { Signer } from '../receipt/signer.js'
-import { from as verdictFrom, sign as signVerdict, type SignedVerdict } from '../receipt/verdict.js'
+import type { SignedVerdict } from '../receipt/verdict.js'
 import type { Runtime } from '../runtime/runtime.js'
 import { record, type RecordOptions, type Trace } from '../trace/trace.js'
+import { verdictAbout, type VerdictSigning } from './verdict.js'
 
 /** Options of {@link replay}. */
 export interface ReplayOptions {
@@ -53,22 +52,8 @@ export function evidenceOf(trace: Trace): Bytes32 {
 }
 
 /** The signed verdict of a replay. */
-export async function verdictOf(
-  bundle: Bundle,
-  found: Replay,
-  { signer, issuedAt = Math.floor(Date.now() / 1000) }: { signer: Signer; issuedAt?: number },
-): Promise<SignedVerdict> {
-  const { domain, job, receipt } = bundle.receipt
-  const verdict = verdictFrom({
-    receipt: hashReceipt(receipt),
-    policy: job.policy,
-    outcome: found.outcome,
-    grade: 'replayed' as const,
-    sampled: found.sampled,
-    total: found.total,
-    evidence: evidenceOf(found.trace),
-    auditor: signer.address,
-    issuedAt,
-  })
-  return signVerdict(verdict, signer, { domain })
+export async function verdictOf(bundle: Bundle, found: Replay, signing: VerdictSigning): Promise<SignedVerdict> {
+  const { outcome, sampled, total, trace } = found
+  const evidence = evidenceOf(trace)
+  return verdictAbout(bundle.receipt, { outcome, grade: 'replayed', sampled, total, evidence }, signing)
 }

@@ -3,12 +3,15 @@
  * largest changes of the state.
  * @module
  */
+import type { Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { isFloat, type Tensor } from '../core/tensor.js'
 import type { Bundle } from '../receipt/bundle.js'
 import { verifyContent } from '../receipt/bundle.js'
+import type { SignedVerdict } from '../receipt/verdict.js'
 import type { Runtime } from '../runtime/runtime.js'
 import { compareLeaf, stateBefore, type Apart, type Wanted } from './leaves.js'
+import { verdictAbout, type VerdictSigning } from './verdict.js'
 
 /** What to look at. */
 export interface SampleOptions {
@@ -69,6 +72,20 @@ function demandSound({ receipt, leaves }: Bundle, wanted: readonly number[]): vo
       found: leaf,
     })
   }
+}
+
+/**
+ * The signed verdict of a sample. A sample that met a false leaf refutes the whole claim.
+ * @param signing `evidence`: the randomness that drew the sample.
+ */
+export async function sampleVerdictOf(
+  { receipt }: Bundle,
+  { outcome, sampled, total }: Sampled,
+  { evidence, ...signing }: VerdictSigning & { readonly evidence: Bytes32 },
+): Promise<SignedVerdict> {
+  const whole = sampled.length === total
+  const grade = whole ? ('replayed' as const) : ('sampled' as const)
+  return verdictAbout(receipt, { outcome, grade, sampled: sampled.length, total, evidence }, signing)
 }
 
 /** A stretch of a run between two states that the bundle holds. */

@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises'
 import { demand } from '../core/faults.js'
 import { bundleReader } from '../disk/index.js'
+import { isProof } from '../attest/proof.js'
 import * as Bundle from '../receipt/bundle.js'
 
 /** True where a path is a folder. @throws Fault `cli/not-found`. */
@@ -17,5 +18,9 @@ export async function isFolder(path: string): Promise<boolean> {
 /** The bundle in a folder, read and not yet verified. */
 export async function readBundle(path: string): Promise<Bundle.Bundle> {
   demand(await isFolder(path), 'cli/usage', () => `${path} is not a bundle's folder`)
-  return Bundle.decode(bundleReader(path))
+  const reader = bundleReader(path)
+  demand(!(await isProof(reader)), 'cli/usage', () => `${path} is a proof of learning`, {
+    hint: 'it is checked by running again what it opens: "countersign audit"',
+  })
+  return Bundle.decode(reader)
 }

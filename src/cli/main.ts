@@ -9,6 +9,7 @@ import { VERSION } from '../receipt/provide.js'
 
 import { attest } from './commands/attest.js'
 import { audit } from './commands/audit.js'
+import { beacon } from './commands/beacon.js'
 import { coverage } from './commands/coverage.js'
 import { diff } from './commands/diff.js'
 import { doctor } from './commands/doctor.js'
@@ -30,9 +31,10 @@ export function commandLine(): Command {
     .description('Run ONNX models with exact arithmetic; make and check receipts for what was computed.')
     .version(VERSION)
     .configureHelp({ showGlobalOptions: true })
+    .enablePositionalOptions()
     .option('--json', 'print one JSON object {ok, outcome, data}')
     .addHelpText('after', '\nExit codes: 0 valid, 1 refuted, 2 usage, 3 undecided, 4 could not run.')
-  for (const command of [key, job, run, train, reveal, verify, audit, attest, diff, inspect, doctor, coverage])
+  for (const command of [key, job, run, train, reveal, verify, audit, attest, beacon, diff, inspect, doctor, coverage])
     program.addCommand(command())
   for (const command of [program, ...descendants(program)])
     command.exitOverride().configureOutput({ writeErr: (text) => void (json || process.stderr.write(text)) })

@@ -10,6 +10,7 @@ import * as Receipt from '../../receipt/receipt.js'
 import * as Seal from '../../receipt/seal.js'
 import { formatOf } from '../../receipt/typed-data.js'
 import { command } from '../command.js'
+import { learning } from './learning.js'
 import { read } from '../files.js'
 import { paint, type Outcome, type Result } from '../output.js'
 
@@ -19,6 +20,10 @@ interface Options {
 }
 
 export function attest(): Command {
+  return quorum().enablePositionalOptions().addCommand(learning())
+}
+
+function quorum(): Command {
   return command<Options>(
     'attest',
     (c) =>

@@ -6,6 +6,7 @@ import { Fault } from '../../core/faults.js'
 import { readModel } from '../../disk/index.js'
 import { estimate } from '../../exact/estimate.js'
 import { decode as decodeProgram, hash as hashProgram } from '../../exact/format.js'
+import type { Bundle } from '../../receipt/bundle.js'
 import type { Program } from '../../exact/program.js'
 import { explain, toText } from '../../onnx/explain.js'
 import { command } from '../command.js'
@@ -31,6 +32,7 @@ async function inspectBundle(path: string): Promise<Result> {
     `bundle of ${receipt.provider}`,
     `job ${toHex(receipt.claim.job)}`,
     `${bundle.steps.length} steps, operator values ${bundle.values === undefined ? 'not ' : ''}included`,
+    ...courseLines(bundle),
     ...programLines(bundle.program),
   ]
   return {
@@ -44,6 +46,16 @@ async function inspectBundle(path: string): Promise<Result> {
     lines,
     next: [`countersign verify ${path}`],
   }
+}
+
+/** What a training run was trained on. */
+function courseLines({ course, leaves, commitEvery, checkpoints }: Bundle): string[] {
+  if (course === undefined) return []
+  const { samples, batchSize, order, start } = course.schedule
+  return [
+    `trained on ${samples} samples, ${batchSize} a step, order ${order}, from ${start.from === 'seed' ? 'fresh weights' : `state ${toHex(start.root)}`}`,
+    `${leaves.length} leaves of ${commitEvery} steps, ${checkpoints.at.length} states inside of the run`,
+  ]
 }
 
 async function inspectFile(path: string): Promise<Result> {
