@@ -203,10 +203,16 @@ library Merkle {
     /// @notice The node to which the children of a node over `size` leaves fold.
     function foldChildren(bytes32[] memory hashes, uint256 size) internal view returns (bytes32) {
         require(size >= 2 && size <= type(uint64).max, IndexOutOfRange(0, size));
+        uint256 run = childRun(size);
+        require(hashes.length == (size + run - 1) / run, BadProofLength(hashes.length));
+        return rootFrom(hashes);
+    }
+
+    /// @notice The root over leaf hashes; their memory is used up.
+    function rootFrom(bytes32[] memory hashes) internal view returns (bytes32) {
+        uint256 count = hashes.length;
+        if (count == 0) return EMPTY_ROOT;
         unchecked {
-            uint256 run = childRun(size);
-            uint256 count = hashes.length;
-            require(count == (size + run - 1) / run, BadProofLength(count));
             for (; count > 1; count = (count + 1) / 2) {
                 for (uint256 i = 0; i < count / 2; ++i) hashes[i] = hashNode(hashes[2 * i], hashes[2 * i + 1]);
                 if (count & 1 == 1) hashes[count / 2] = hashes[count - 1];
