@@ -9,20 +9,23 @@ import { command } from '../command.js'
 import { isFolder, readBundle } from '../bundles.js'
 import { read } from '../files.js'
 import { paint } from '../output.js'
+import { bytes32From } from '../trust.js'
 
 export function verify(): Command {
-  return command<{ job?: string }>(
+  return command<{ job?: string; seedBeacon?: string }>(
     'verify',
     (c) =>
       c
         .description('check signatures, hashes and bindings of a receipt or bundle (nothing is run again)')
         .argument('<path>', 'receipt.json or the folder of a bundle')
-        .option('--job <file>', 'demand that it answers this job'),
-    async ([path], { job }) => {
+        .option('--job <file>', 'demand that it answers this job')
+        .option('--seed-beacon <hex>', 'what the beacon gave that the schedule of a training run names'),
+    async ([path], { job, seedBeacon: said }) => {
+      const seedBeacon = said === undefined ? undefined : bytes32From(said)
       const expected = job === undefined ? undefined : Job.decode(await read(job, 1 << 16)).job
       const folder = await isFolder(path)
       const signed = folder
-        ? (await Bundle.verify(await readBundle(path), { job: expected })).receipt
+        ? (await Bundle.verify(await readBundle(path), { job: expected, seedBeacon })).receipt
         : await Receipt.verify(Receipt.decode(await read(path, 1 << 17)), { job: expected })
       const { claim, provider } = signed.receipt
       return {
