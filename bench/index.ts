@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   hashing: () => import('./hashing.js'),
   learning: () => import('./learning.js'),
   onnx: () => import('./onnx.js'),
+  openings: () => import('./openings.js'),
   receipts: () => import('./receipts.js'),
 }
 
