@@ -63,7 +63,7 @@ export async function runOf(model: Model, seed: Bytes32, epochs: number): Promis
 }
 
 /** The state after all steps, and the loss of each. */
-export async function train({ program, state, inputs }: Run, runtime: Runtime) {
+export async function train({ program, state, inputs }: Course.Opened, runtime: Runtime) {
   const session = await runtime.open(program, state)
   const losses: number[] = []
   for (let step = 0; step < inputs.length; step++) {
