@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { Data, Model, Recipe } from 'countersign'
 import { ortNode } from 'countersign/runtime/ort-node'
 import { challenge, counted, order, percent, say, title, train, type Terms } from './learning.js'
-import * as Networks from './networks.js'
+import { cnn, mlp } from './networks.js'
 import { OPTDIGITS, compileFor, readPictures, rightOf } from './pictures.js'
 
 const { values } = parseArgs({
@@ -23,12 +23,12 @@ const [steps, batchSize] = [Number(values.steps), 64]
 
 // The requester writes down what is to be learned, how, and from which data. Nothing of it is a function: all of it can be published.
 const { kind, known, unseen } = await readPictures(values.data)
-const file = values.network === 'mlp' ? Networks.mlp({ hidden: 128 }) : Networks.cnn()
+const file = values.network === 'mlp' ? mlp({ hidden: 256 }) : cnn()
 const model = compileFor(file, { side: 8, batch: batchSize })
 const recipe = Recipe.from({
   loss: 'softmax-cross-entropy',
   optimizer: { name: 'adamw', weightDecay: 0.01 },
-  rate: { kind: 'cosine', rate: 4e-3, steps, warmUp: Math.floor(steps / 20) },
+  rate: { kind: 'cosine', rate: 1e-2, steps, warmUp: Math.floor(steps / 20) },
   metrics: ['accuracy'],
 })
 const training = Recipe.train(model, recipe)
