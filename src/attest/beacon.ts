@@ -14,7 +14,7 @@ import { subjectOf, type BeaconKind, type Evidence, type Subject } from './evide
 import { kind as nonce, type NonceBeacon, type NonceOptions } from './nonce.js'
 import { kind as round, type RoundBeacon, type RoundOptions } from './round.js'
 
-export { about, type Evidence, type Subject } from './evidence.js'
+export { about, type BeaconKind, type Evidence, type Subject } from './evidence.js'
 
 /** Randomness with evidence of when it came. */
 export type Beacon = BlockBeacon | RoundBeacon | NonceBeacon

@@ -10,6 +10,8 @@ export {
   type LeafPlace,
   type Reached,
   type Replayed,
+  type StateOptions,
+  type Wanted,
 } from './leaves.js'
 export * from './replay.js'
 export {

@@ -21,7 +21,18 @@ import { optimizerOf, scheduleOf } from './recipes/rows.js'
 import { from as trainingFrom, type Training, type TrainingOptions } from './training.js'
 
 export { decode, encode, from, type AdapterRecipe, type Recipe, type RecipeInput } from './recipes/data.js'
-export { OPTIMIZERS, RATES, type OptimizerRecipe, type RateRecipe } from './recipes/rows.js'
+export {
+  OPTIMIZERS,
+  RATES,
+  type Numbers,
+  type NumbersOf,
+  type OptimizerRecipe,
+  type OptimizerRow,
+  type RateRecipe,
+  type RateRow,
+  type Said,
+  type Tagged,
+} from './recipes/rows.js'
 export { WORDS, fromWords, type Word, type Words, type WordsOptions } from './recipes/words.js'
 
 /** The options that a recipe stands for. Adapters and constants are not among them: they make another model first, see `train`. */

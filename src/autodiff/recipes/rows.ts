@@ -7,10 +7,13 @@ import { ADAM, adam, adamW, sgd, type Optimizer } from '../optimizers.js'
 import { constant, cosine, warmup, type Schedule } from '../rates.js'
 
 /** The numbers of a row by name: what each is where nobody says it, or undefined where it has to be said. */
-type Numbers<K extends string> = { readonly [N in K]: number | undefined }
-type Said<K extends string> = { readonly [N in K]: number }
+/** The numbers of a row and what they are where nothing is said; undefined where something must be said. */
+export type Numbers<K extends string> = { readonly [N in K]: number | undefined }
+/** The numbers of a row, all said. */
+export type Said<K extends string> = { readonly [N in K]: number }
 
-interface OptimizerRow<K extends string> {
+/** A row of the table of optimizers. */
+export interface OptimizerRow<K extends string> {
   readonly numbers: Numbers<K>
   make(rate: Schedule, numbers: NoInfer<Said<K>>): Optimizer
 }
@@ -29,7 +32,8 @@ export const OPTIMIZERS = Object.freeze({
   adamw: optimizer({ numbers: { ...ADAM, weightDecay: 0.01 }, make: adamW }),
 })
 
-interface RateRow<K extends string> {
+/** A row of the table of rates. */
+export interface RateRow<K extends string> {
   readonly numbers: Numbers<K>
   make(numbers: NoInfer<Said<K>>): Schedule
 }
@@ -51,8 +55,10 @@ export const RATES = Object.freeze({
   }),
 })
 
-type NumbersOf<Row> = Row extends { readonly numbers: infer N } ? { readonly [K in keyof N]: number } : never
-type Tagged<Tag extends string, Rows> = {
+/** The numbers that a row takes. */
+export type NumbersOf<Row> = Row extends { readonly numbers: infer N } ? { readonly [K in keyof N]: number } : never
+/** The recipes of a table: the name of a row under a tag, with the row's numbers. */
+export type Tagged<Tag extends string, Rows> = {
   [N in keyof Rows]: { readonly [T in Tag]: N } & NumbersOf<Rows[N]>
 }[keyof Rows]
 
