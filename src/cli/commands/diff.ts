@@ -8,17 +8,23 @@ import { command } from '../command.js'
 import { readBundle } from '../bundles.js'
 import { differenceData } from '../difference.js'
 import { paint } from '../output.js'
+import { bytes32From } from '../trust.js'
 
 export function diff(): Command {
-  return command(
+  return command<{ seedBeacon?: string }>(
     'diff',
     (c) =>
       c
         .description('the first step, operator and element where two runs of one job part')
         .argument('<bundle>', 'taken as expected')
-        .argument('<bundle>', 'taken as found'),
-    async ([a, b]) => {
-      const [expected, found] = [await Bundle.verify(await readBundle(a)), await Bundle.verify(await readBundle(b))]
+        .argument('<bundle>', 'taken as found')
+        .option('--seed-beacon <hex>', 'what the beacon gave that the schedule of a training run names'),
+    async ([a, b], { seedBeacon: said }) => {
+      const seedBeacon = said === undefined ? undefined : bytes32From(said)
+      const [expected, found] = [
+        await Bundle.verify(await readBundle(a), { seedBeacon }),
+        await Bundle.verify(await readBundle(b), { seedBeacon }),
+      ]
       const same = equal(expected.receipt.receipt.claim.job, found.receipt.receipt.claim.job)
       demand(same, 'dispute/different-jobs', () => 'the two bundles answer different jobs')
       const difference = firstDifference(expected, found)

@@ -30,7 +30,8 @@ export function reveal(): Command {
         .option('--keystore <file>', "the provider's key; default: the environment variable COUNTERSIGN_KEY"),
     async ([path], { seals, keystore }) => {
       const signer = await signerFrom({ keystore })
-      const bundle = await Bundle.verify(await readBundle(path))
+      const own = await readBundle(path)
+      const bundle = await Bundle.verify(own, { seedBeacon: own.course?.beacon }) // its own word: the bundle is the provider's
       const list = await Promise.all(seals.map(async (file) => Seal.verify(Seal.decode(await read(file, 8192)))))
       const revealed = await witness(bundle, list, { signer })
       await writeWhole(join(path, 'receipt.json'), Receipt.encode(revealed.receipt))
