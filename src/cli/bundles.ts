@@ -3,7 +3,9 @@
  * @module
  */
 import { stat } from 'node:fs/promises'
+import { toHex } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
+import type { Schedule } from '../data/schedule.js'
 import { bundleReader } from '../disk/index.js'
 import { isProof } from '../attest/proof.js'
 import * as Bundle from '../receipt/bundle.js'
@@ -23,4 +25,10 @@ export async function readBundle(path: string): Promise<Bundle.Bundle> {
     hint: 'it is checked by running again what it opens: "countersign audit"',
   })
   return Bundle.decode(reader)
+}
+
+/** What a run was trained on and from where, for people. */
+export function scheduleLine({ samples, batchSize, order, start }: Schedule): string {
+  const from = start.from === 'seed' ? 'fresh weights' : `state ${toHex(start.root)}`
+  return `trained on ${samples} samples, ${batchSize} a step, order ${order}, from ${from}`
 }

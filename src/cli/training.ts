@@ -125,11 +125,16 @@ function courseOf(
   return Course.from(dataset, { batchSize, order: words.order as 'shuffled' | 'committed', start })
 }
 
-/** The model with trained weights, as an .onnx file. Adapters are not worked in: their factors are parameters of another program. */
-export function trainedModel({ model, compiled, recipe }: Prepared, trained: Recipe.Trained): Uint8Array {
-  demand(recipe.adapters === undefined, 'cli/usage', () => '--model-out does not work adapters in', {
+/** @throws Fault `cli/usage` where adapters are trained, which `--model-out` cannot write. */
+export function demandNoAdapters({ adapters }: Recipe.Recipe): void {
+  demand(adapters === undefined, 'cli/usage', () => '--model-out does not work adapters in', {
     hint: 'Adapters.merging does',
   })
+}
+
+/** The model with trained weights, as an .onnx file. Adapters are not worked in: their factors are parameters of another program. */
+export function trainedModel({ model, compiled, recipe }: Prepared, trained: Recipe.Trained): Uint8Array {
+  demandNoAdapters(recipe)
   const values = Recipe.stateFor(compiled.program, trained, compiled)
   const weights = compiled.program.names.parameters.map((name, i) => [name, protoOf(values[i], name)] as const)
   const initializers = new Map([...model.graph.initializers, ...weights])

@@ -65,7 +65,11 @@ test('a run is trained, challenged, proven and audited, whole and by samples', {
   const trained = cli(training('run', '--steps', '60', '--commit-every', '4', '--model-out', at('trained.onnx')))
   expect(trained).toMatchObject({ status: 0, data: { steps: 60, leaves: 15, ran: 60 } })
   expect(trained.data.loss).toBeLessThan(2)
-  expect(cli(['verify', at('run')])).toMatchObject({ status: 0, outcome: 'valid' })
+  expect(cli(['verify', at('run')])).toMatchObject({
+    status: 0,
+    outcome: 'valid',
+    data: { training: { samples: 160, batchSize: 16, start: 'seed', steps: 60, leaves: 15 } },
+  })
   expect(cli(['audit', at('run'), '--runtime', 'ort-web'])).toMatchObject({ status: 0, data: { grade: 'replayed' } })
   const sampled = cli(['audit', at('run'), '--sample', '4', '--largest', '1', '--fresh', '--least-rate', '1e-4'])
   expect(sampled).toMatchObject({ status: 0, outcome: 'valid', data: { grade: 'sampled', jump: 4 / 15 } })
@@ -84,6 +88,11 @@ test('a run is trained, challenged, proven and audited, whole and by samples', {
     at('proof'),
   ])
   expect(proven).toMatchObject({ status: 0, data: { total: 15, beacon: 'nonce' } })
+  const { leaves } = proven.data
+  expect(cli(['inspect', at('proof')])).toMatchObject({
+    status: 0,
+    data: { kind: 'learning', steps: 60, commitEvery: 4, leaves, beacon: 'nonce', start: 'seed' },
+  })
   const audited = cli(['audit', at('proof'), '--runtime', 'ort-web', '--out', at('verdict.json')], 2)
   expect(audited).toMatchObject({
     status: 0,
@@ -117,6 +126,33 @@ test('what a policy does not allow is refused by name', { timeout: 120_000 }, ()
   expect(existsSync(at('none')) || existsSync(at('fresh'))).toBe(false)
 })
 
+const usage = { status: 2, data: { fault: 'cli/usage' } }
+
+test('a word that would not be obeyed is refused and not passed over', { timeout: 120_000 }, () => {
+  for (const words of [
+    ['--most-rate', '1e-9'],
+    ['--least-rate', '1'],
+    ['--sample', '2'],
+    ['--largest', '2'],
+    ['--all'],
+  ])
+    expect(cli(['audit', at('proof'), ...words], 2), words.join(' ')).toMatchObject(usage)
+  expect(cli(['audit', at('run'), '--beacon', at('nonce.json')])).toMatchObject(usage)
+  expect(cli(['audit', at('run'), '--all', '--sample', '2'])).toMatchObject(usage)
+  expect(cli(['beacon', 'sight', at('run/receipt.json'), '--out', at('sighting.json')], 2)).toMatchObject({ status: 0 })
+  const round = ['beacon', 'round', at('sighting.json'), '--network', 'quicknet']
+  expect(cli(round)).toMatchObject({ status: 0 })
+  expect(cli([...round, '--signature', '00'])).toMatchObject(usage)
+})
+
+test('a model that could not be written is refused before the first step', { timeout: 60_000 }, () => {
+  const missing = cli(training('unwritten', '--steps', '4', '--model-out', at('nowhere/trained.onnx')))
+  expect(missing).toMatchObject({ status: 2, data: { fault: 'cli/not-found' } })
+  const adapters = ['--adapters', 'hidden.weight', '--adapter-rank', '2', '--start', 'model']
+  expect(cli(training('unwritten', '--steps', '4', ...adapters, '--model-out', at('no.onnx')))).toMatchObject(usage)
+  expect(existsSync(at('unwritten')) || existsSync(at('unwritten.partial'))).toBe(false)
+})
+
 /** Starts training and kills it as soon as so many bytes of leaves are there. */
 async function killed(out: string, bytes: number, ...more: string[]): Promise<void> {
   const child = spawn(process.execPath, [...MAIN, ...training(out, ...more)], {
@@ -142,9 +178,18 @@ test('a run that is killed at random moments ends in the claim of an unbroken on
   const unbroken = cli(training('unbroken', '--job', at('job.json')))
   expect(unbroken).toMatchObject({ status: 0, data: { ran: 2000 } })
   expect(cli(training('first', ...STEPS))).toMatchObject({ status: 2, data: { fault: 'cli/unfinished' } })
-  for (let kill = 0; kill < 3; kill++) {
+  writeFileSync(at('other.json'), readFileSync(at('job.json'), 'utf8').replace('"2000"', '"1995"'))
+  for (const [fault, ...words] of [
+    ['receipt/wrong-job', '--job', at('other.json')],
+    ['receipt/wrong-program', '--rate', '1e-4'],
+    ['receipt/wrong-inputs', '--order', 'committed'],
+    ['receipt/wrong-state', '--start', 'model'],
+  ])
+    expect(cli(training('first', '--resume', ...words)), words.join(' ')).toMatchObject({ status: 1, data: { fault } })
+  const moments = numbers(3, 11)
+  for (let kill = 0; kill < moments.length; kill++) {
     const done = readFileSync(at('first.partial/run/steps.bin')).length
-    await killed('first', done + 192 * (1 + Math.floor(Math.random() * 90)), '--resume')
+    await killed('first', done + 192 * (1 + Math.floor(Math.abs(moments[kill]) * 90)), '--resume')
     expect(existsSync(at('first.partial'))).toBe(true)
   }
   const resumed = cli(training('first', '--resume'))

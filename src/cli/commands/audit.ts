@@ -67,6 +67,7 @@ async function auditBundle(path: string, signer: Signer | undefined, options: Op
   const rates = rateLine(bundle, options)
   const sampled = options.sample !== undefined || options.largest !== undefined
   demand(!(sampled && options.all === true), 'cli/usage', () => '--all and a sample exclude each other')
+  demand(options.beacon === undefined || options.sample !== undefined, 'cli/usage', () => '--beacon draws a --sample')
   const result = sampled ? await auditSample(bundle, signer, options) : await auditAll(bundle, signer, options)
   return { ...result, lines: [...result.lines, ...rates] }
 }
@@ -83,6 +84,12 @@ function demandStart({ course }: Bundle.Bundle, policy: StartPolicy | undefined)
     'attest/start-not-allowed',
     () => `the run starts from ${start?.from ?? 'a state that the job names'}`,
   )
+}
+
+/** What a whole replay ran: a leaf may hold several steps. */
+function countOf({ steps, leaves }: Bundle.Bundle): string {
+  const all = `${steps.length} of ${steps.length} steps`
+  return leaves.length === steps.length ? all : `${all} in ${leaves.length} leaves`
 }
 
 async function auditAll(bundle: Bundle.Bundle, signer: Signer | undefined, { runtime, out }: Options): Promise<Result> {
@@ -104,7 +111,7 @@ async function auditAll(bundle: Bundle.Bundle, signer: Signer | undefined, { run
     },
     lines: [
       found.outcome === 'valid'
-        ? `${paint.good('valid')}    replayed ${found.total} of ${found.total} steps on ${runtime} in ${time(spent)}: the same claim, bit for bit`
+        ? `${paint.good('valid')}    replayed ${countOf(bundle)} on ${runtime} in ${time(spent)}: the same claim, bit for bit`
         : `${paint.bad('refuted')}  replayed on ${runtime} in ${time(spent)}: this is not what the program gives`,
       ...(difference === undefined ? [] : [`first difference: ${explain(difference)}`]),
       `provider ${bundle.receipt.receipt.provider}`,
@@ -147,7 +154,19 @@ async function auditSample(bundle: Bundle.Bundle, signer: Signer | undefined, op
   }
 }
 
+/** What draws from a bundle draws nothing from a proof, and what a proof does not hold is not passed over in silence. */
+function demandForProof({ all, sample, largest, beacon, leastRate, mostRate }: Options): void {
+  const draws = [all, sample, largest, beacon].every((word) => word === undefined)
+  demand(draws, 'cli/usage', () => 'a proof says itself which leaves are run again', {
+    hint: '--all, --sample, --largest and --beacon are for bundles',
+  })
+  demand(leastRate === undefined && mostRate === undefined, 'cli/usage', () => 'a proof holds no model and no recipe', {
+    hint: 'bounds on the learning rate are checked on the bundle',
+  })
+}
+
 async function auditProof(path: string, signer: Signer | undefined, options: Options): Promise<Result> {
+  demandForProof(options)
   const { runtime, out } = options
   const proof = await Proof.decode(bundleReader(path))
   const trust = { verifier: signer?.address, ...stated(await trustFrom(options)) }

@@ -1,6 +1,7 @@
 /** `countersign beacon`: evidence that randomness came after a claim. @module */
 import { Command } from 'commander'
 import { fromHex, toHex } from '../../core/bytes.js'
+import { demand } from '../../core/faults.js'
 import { about } from '../../attest/beacon.js'
 import * as Beacon from '../../attest/beacon.js'
 import { sign as signNonce } from '../../attest/nonce.js'
@@ -86,6 +87,11 @@ function round(): Command {
         .option('--signature <hex>', "the network's signature of that round")
         .option('--out <file>', 'the beacon'),
     async ([path], { network, signature, out }) => {
+      demand(
+        (signature === undefined) === (out === undefined),
+        'cli/usage',
+        () => '--signature and --out belong together',
+      )
       const sighting = Sighting.decode(await read(path, 8192))
       const on = await networkFrom(network)
       const number = roundOf(on, sighting.sighting.seenAt)

@@ -3,14 +3,15 @@ import type { Command } from 'commander'
 import { toHex } from '../../core/bytes.js'
 import { decodeJson } from '../../core/json.js'
 import { Fault } from '../../core/faults.js'
-import { readModel } from '../../disk/index.js'
+import * as Proof from '../../attest/proof.js'
+import { bundleReader, readModel } from '../../disk/index.js'
 import { estimate } from '../../exact/estimate.js'
 import { decode as decodeProgram, hash as hashProgram } from '../../exact/format.js'
 import type { Bundle } from '../../receipt/bundle.js'
 import type { Program } from '../../exact/program.js'
 import { explain, toText } from '../../onnx/explain.js'
 import { command } from '../command.js'
-import { isFolder, readBundle } from '../bundles.js'
+import { isFolder, readBundle, scheduleLine } from '../bundles.js'
 import { read } from '../files.js'
 import { size, time, type Result } from '../output.js'
 
@@ -19,10 +20,44 @@ export function inspect(): Command {
     'inspect',
     (c) =>
       c
-        .description('describe a model, program, bundle, job, receipt, seal or verdict')
-        .argument('<path>', 'any file or bundle folder'),
-    async ([path]) => ((await isFolder(path)) ? inspectBundle(path) : inspectFile(path)),
+        .description('describe a model, program, bundle, proof of learning, job, receipt, seal or verdict')
+        .argument('<path>', 'any file, or the folder of a bundle or of a proof of learning'),
+    async ([path]) => ((await isFolder(path)) ? inspectFolder(path) : inspectFile(path)),
   )
+}
+
+async function inspectFolder(path: string): Promise<Result> {
+  return (await Proof.isProof(bundleReader(path))) ? inspectProof(path) : inspectBundle(path)
+}
+
+/** What a proof says about itself: nothing of it is checked here. */
+async function inspectProof(path: string): Promise<Result> {
+  const { receipt, program, schedule, beacon, challenges } = await Proof.decode(bundleReader(path))
+  const { job } = receipt
+  const leaves = challenges.map(({ leaf }) => leaf)
+  const drawnBy = beacon === undefined ? 'the claim itself' : `a ${beacon.kind}`
+  return {
+    outcome: 'done',
+    data: {
+      kind: 'learning',
+      provider: receipt.receipt.provider,
+      job: toHex(receipt.receipt.claim.job),
+      steps: Number(job.steps),
+      commitEvery: Number(job.commitEvery),
+      leaves,
+      beacon: beacon?.kind ?? null,
+      start: schedule.start.from,
+      program: programData(program),
+    },
+    lines: [
+      `proof of learning of ${receipt.receipt.provider}`,
+      `job ${toHex(receipt.receipt.claim.job)}`,
+      scheduleLine(schedule),
+      `${job.steps} steps, ${job.commitEvery} a leaf; ${leaves.length} leaves opened, drawn by ${drawnBy}: ${leaves.join(', ')}`,
+      ...programLines(program),
+    ],
+    next: [`countersign audit ${path}`],
+  }
 }
 
 async function inspectBundle(path: string): Promise<Result> {
@@ -51,9 +86,8 @@ async function inspectBundle(path: string): Promise<Result> {
 /** What a training run was trained on. */
 function courseLines({ course, leaves, commitEvery, checkpoints }: Bundle): string[] {
   if (course === undefined) return []
-  const { samples, batchSize, order, start } = course.schedule
   return [
-    `trained on ${samples} samples, ${batchSize} a step, order ${order}, from ${start.from === 'seed' ? 'fresh weights' : `state ${toHex(start.root)}`}`,
+    scheduleLine(course.schedule),
     `${leaves.length} leaves of ${commitEvery} steps, ${checkpoints.at.length} states inside of the run`,
   ]
 }

@@ -1,6 +1,6 @@
 /** `countersign train`: train a model and write a bundle that anybody can check. @module */
 import { mkdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { toHex } from '../../core/bytes.js'
 import { Fault, demand } from '../../core/faults.js'
@@ -18,7 +18,15 @@ import { signerFrom } from '../keys.js'
 import { time } from '../output.js'
 import { withProgress } from '../progress.js'
 import { RUNTIME_NAMES, runtimeNamed } from '../runtimes.js'
-import { prepare, trainedModel, wholeNumber, withRecipeWords, type Prepared, type TrainingWords } from '../training.js'
+import {
+  demandNoAdapters,
+  prepare,
+  trainedModel,
+  wholeNumber,
+  withRecipeWords,
+  type Prepared,
+  type TrainingWords,
+} from '../training.js'
 
 interface Options extends TrainingWords {
   readonly steps?: string
@@ -69,6 +77,7 @@ export function train(): Command {
       const partial = await openPartial(options)
       const steps = partial.job === undefined ? stepsOf(options) : Number(partial.job.job.steps)
       const prepared = await prepare(path, options, steps)
+      await demandModelOut(prepared, options)
       const { training, course } = prepared
       const { program } = training
       const commitEvery = wholeNumber(options.commitEvery, '--commit-every')
@@ -87,13 +96,23 @@ export function train(): Command {
       const { bundle, losses } = await run({ work, job, store, prepared, options, signer })
       const linked = await store.checkpoints(leaves)
       const recipe = Recipe.encode(prepared.recipe)
-      await writeBundle(Bundle.encode({ ...bundle, recipe }), options.out, { linked })
+      // The bundle last: what fails before it leaves a run that can go on.
       if (options.modelOut !== undefined)
         await writeWhole(options.modelOut, trainedModel(prepared, { program, state: bundle.finalState }))
+      await writeBundle(Bundle.encode({ ...bundle, recipe }), options.out, { linked })
       await rm(partial.folder, { recursive: true })
       return resultOf(bundle, { options, losses, states: linked.size, spent: performance.now() - began })
     },
   )
+}
+
+/** Nobody trains for hours to hear then that the model cannot be written. */
+async function demandModelOut({ recipe }: Prepared, { modelOut }: Options): Promise<void> {
+  if (modelOut === undefined) return
+  demandNoAdapters(recipe)
+  const folder = dirname(resolve(modelOut))
+  const found = await stat(folder).catch(() => undefined)
+  demand(found?.isDirectory() === true, 'cli/not-found', () => folder, { hint: '--model-out is a file in a folder' })
 }
 
 function stepsOf({ steps }: Options): number {
@@ -121,10 +140,12 @@ async function openPartial({ out, resume, job: file }: Options): Promise<Partial
   demand(begun !== undefined || resume !== true, 'cli/not-found', () => join(folder, 'job.json'), {
     hint: 'there is no run to go on with',
   })
-  const given = begun ?? (file === undefined ? undefined : await read(file, 1 << 16))
+  const given = file === undefined ? undefined : await Job.verify(Job.decode(await read(file, 1 << 16)))
+  const job = begun === undefined ? given : await Job.verify(Job.decode(begun))
+  if (given !== undefined && job !== undefined) demandSameJob(given, job)
   return {
     folder,
-    job: given === undefined ? undefined : await Job.verify(Job.decode(given)),
+    job,
     async begin(job, { recipe }) {
       await mkdir(folder, { recursive: true })
       if (begun !== undefined) return
@@ -132,6 +153,11 @@ async function openPartial({ out, resume, job: file }: Options): Promise<Partial
       await writeWhole(join(folder, 'job.json'), Job.encode(job))
     },
   }
+}
+
+function demandSameJob(given: Job.SignedJob, begun: Job.SignedJob): void {
+  const [expected, found] = [given, begun].map(({ job }) => toHex(Job.hash(job)))
+  demand(expected === found, 'receipt/wrong-job', () => 'the run that goes on answers another job', { expected, found })
 }
 
 interface Run {
