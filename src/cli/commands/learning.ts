@@ -22,7 +22,7 @@ interface Options extends TrustWords {
   readonly seedBeacon?: string
   readonly steps: string
   readonly runtime: string
-  readonly out: string
+  readonly out?: string
 }
 
 /** A probability for people. */
@@ -42,7 +42,7 @@ export function learning(): Command {
           )
           .option('--seed-beacon <hex>', 'what the beacon gave that the schedule names')
           .requiredOption('--steps <count>', 'how many steps are challenged; whole leaves are opened')
-          .requiredOption('--out <dir>', 'folder for the proof; must not exist')
+          .option('--out <dir>', 'folder for the proof; must not exist (default: BUNDLE.proof)')
           .option('--runtime <name>', RUNTIME_NAMES.join(', '), 'ort-node'),
       ),
     async ([path], options) => {
@@ -56,7 +56,8 @@ export function learning(): Command {
       )
       const evidence = beacon && (await verifyBeacon(beacon, about(bundle.receipt.receipt), trust))
       const files = encodeProof(proof)
-      await writeBundle(files, options.out)
+      const out = options.out ?? `${path.replace(/\/+$/, '')}.proof`
+      await writeBundle(files, out)
       const opened = proof.challenges.length
       const sample = { count, total: bundle.leaves.length }
       // Who draws for itself draws until one leaf is not among those drawn: as Learning.verify counts it.
@@ -65,7 +66,7 @@ export function learning(): Command {
       return {
         outcome: 'done',
         data: {
-          proof: options.out,
+          proof: out,
           claim: toHex(Claim.hash(bundle.receipt.receipt.claim)),
           leaves: proof.challenges.map(({ leaf }) => leaf),
           total: sample.total,
@@ -77,10 +78,10 @@ export function learning(): Command {
         lines: [
           `opened   ${opened} of ${sample.total} leaves, ${bundle.commitEvery} steps each, drawn by ${evidence === undefined ? 'the claim itself' : `a ${evidence.kind}`}`,
           `shows    a run with 1 % of its leaves false would be found out with ${percent(detection(sample, 0.01))}, one with a single false leaf with ${percent(jump)}`,
-          `written  ${options.out} (${size(bytes)})`,
+          `written  ${out} (${size(bytes)})`,
         ],
         next: [
-          `countersign audit ${options.out} ${evidence?.kind === 'nonce' ? '--verifier ADDRESS' : '--witness ADDRESS --network quicknet'}`,
+          `countersign audit ${out} ${evidence?.kind === 'nonce' ? '--verifier ADDRESS' : '--witness ADDRESS --network quicknet'}`,
         ],
       }
     },
