@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'docs/api/**', '**/*.generated.ts'] },
+  { ignores: ['.cache/', 'dist/**', 'docs/api/**', '**/*.generated.ts'] },
   ...tseslint.configs.recommended,
   {
     rules: {
