@@ -59,11 +59,13 @@ library Merkle {
     uint8 internal constant DATASET = 0x07;
     uint8 internal constant SCHEDULE = 0x08;
     uint8 internal constant SEALS = 0x09;
+    uint8 internal constant SEGMENT = 0x0a;
     uint8 internal constant SEGMENT_INPUTS = 0x0b;
     uint8 internal constant SEGMENT_OUTPUTS = 0x0c;
     uint8 internal constant SEGMENT_VALUES = 0x0d;
     uint8 internal constant RUN_INPUTS = 0x0e;
     uint8 internal constant INITIAL = 0x0f;
+    uint8 internal constant EXPANSION = 0x10;
 
     uint256 private constant MAX_WIDTH = 32;
     uint256 private constant MAX_TILE = 4096;

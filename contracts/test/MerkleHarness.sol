@@ -19,7 +19,7 @@ contract MerkleHarness is Batch {
         return Merkle.sizedRoot(kind, size, root);
     }
 
-    function kinds() external pure returns (uint8[14] memory) {
+    function kinds() external pure returns (uint8[16] memory) {
         return [
             Merkle.STATE,
             Merkle.INPUTS,
@@ -30,11 +30,13 @@ contract MerkleHarness is Batch {
             Merkle.DATASET,
             Merkle.SCHEDULE,
             Merkle.SEALS,
+            Merkle.SEGMENT,
             Merkle.SEGMENT_INPUTS,
             Merkle.SEGMENT_OUTPUTS,
             Merkle.SEGMENT_VALUES,
             Merkle.RUN_INPUTS,
-            Merkle.INITIAL
+            Merkle.INITIAL,
+            Merkle.EXPANSION
         ];
     }
 

@@ -363,8 +363,9 @@ export const KINDS = {
   dataset: 0x07,
   schedule: 0x08,
   seals: 0x09,
-  /** The inner steps of a segment (commitEvery > 1): their leaves, and their inputs, outputs and values roots. */
+  /** The steps of one leaf of a run with their values, where a challenge demands them. */
   segment: 0x0a,
+  /** The inputs, outputs and values roots of the steps of one leaf (commitEvery > 1). */
   segmentInputs: 0x0b,
   segmentOutputs: 0x0c,
   segmentValues: 0x0d,
@@ -372,6 +373,8 @@ export const KINDS = {
   runInputs: 0x0e,
   /** The rules by which parameters start, one a parameter. */
   initial: 0x0f,
+  /** The leaves of one expanded element: see dispute/expansion. */
+  expansion: 0x10,
 } as const
 
 /** A name in the table of kinds. */
