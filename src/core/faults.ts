@@ -165,6 +165,7 @@ export const FAULTS = {
   'attest/not-committed': { exit: 1, summary: 'the chain does not hold the claim where the beacon says so' },
   'attest/pending-beacon': { exit: 3, summary: 'the block of a beacon does not exist yet' },
   // dispute
+  'dispute/not-known': { exit: 3, summary: 'a part of the run that its provider has not revealed' },
   'dispute/different-jobs': { exit: 2, summary: 'the two runs answer different jobs' },
   // cli
   'cli/usage': { exit: 2, summary: 'the command cannot be understood' },
