@@ -112,7 +112,8 @@ function levelAbove(level: Uint8Array): Uint8Array {
   return paired === level.length ? nodes : concat(nodes, level.subarray(paired))
 }
 
-function nodeAt(tree: Tree, level: number, index: number): Bytes32 {
+/** The node at a position. */
+export function nodeAt(tree: Tree, level: number, index: number): Bytes32 {
   return tree.levels[level].slice(HASH * index, HASH * (index + 1))
 }
 
@@ -128,13 +129,14 @@ export function proveInclusion(tree: Tree, index: number): Path {
   return path
 }
 
-interface Position {
+/** A node by its level, 0 that of the leaf hashes, and its index there. */
+export interface Position {
   readonly level: number
   readonly index: number
 }
 
-/** Where the sibling stands on every level that has one. */
-function siblingsOf({ index, size }: Place): readonly Position[] {
+/** Where the sibling of the way from a leaf stands, on every level that has one. @throws Fault `merkle/index-out-of-range`. */
+export function siblingsOf({ index, size }: Place): readonly Position[] {
   demand(isIndex(index, size), 'merkle/index-out-of-range', () => 'no such leaf', {
     expected: `below ${size}`,
     found: index,
