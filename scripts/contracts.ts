@@ -39,7 +39,7 @@ export interface Artifact {
 }
 
 interface Output {
-  readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[]
+  readonly errors?: readonly { readonly errorCode?: string; readonly formattedMessage: string }[]
   readonly contracts: Record<string, Record<string, CompiledContract>>
 }
 
@@ -100,11 +100,16 @@ export const COMPILER = (require('solc/package.json') as { readonly version: str
 /** The compiler, loaded when it is first needed: that takes a second. */
 const compiler = (): Compiler => require('solc') as Compiler
 
+/** The compiler warns of every use of transient storage; the one here is OpenZeppelin's guard, which clears it. */
+const TRANSIENT_STORAGE = '2394'
+
 /** Compiles one file. @throws Error with the compiler's messages; a warning is an error too. */
 export function compileFile(entry: string): readonly Artifact[] {
   const input = inputOf(entry)
   const output = JSON.parse(compiler().compile(input)) as Output
-  const complaints = (output.errors ?? []).map(({ formattedMessage }) => formattedMessage)
+  const complaints = (output.errors ?? [])
+    .filter(({ errorCode }) => errorCode !== TRANSIENT_STORAGE)
+    .map(({ formattedMessage }) => formattedMessage)
   if (complaints.length > 0) throw new Error(complaints.join('\n'))
   return Object.entries(output.contracts[entry] ?? {}).flatMap(([contract, compiled]) =>
     compiled.abi.some(({ type }) => type === 'function' || type === 'constructor')
