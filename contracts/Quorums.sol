@@ -11,7 +11,8 @@ import {Referees, Refusal} from "./Referee.sol";
 /// @title Quorums: replicas take their seats and seal by the deadline, reveal in the window behind it, and may be disputed in one more.
 /// @notice Votes pay, and slash nobody: a seat that agrees earns its share, one that dissents keeps its stake unless a dispute refutes it, one that
 /// shows no claim in time loses its stake, as under every policy.
-abstract contract Quorums is Jobs {
+/// This code runs on the state of Settlement, which forwards to it; alone it holds no job.
+contract Quorums is Jobs {
     error NotDrawn(uint256 drawBlock);
     error Drawn();
     error LostBeacon(uint256 drawBlock);
@@ -22,7 +23,6 @@ abstract contract Quorums is Jobs {
     error WrongSeals();
     error Agreed();
     error RefutedReplica(address provider);
-    error WrongRefusal();
     error NothingLeft();
 
     event SeatsDrawn(bytes32 indexed job, uint256 drawBlock, bytes32 beacon, address[] replicas);
@@ -128,10 +128,8 @@ abstract contract Quorums is Jobs {
             _demandDeclared(reveals[i], declared);
         }
         (posted.agreed, posted.agreedAt, posted.earning) = (claim, uint48(block.timestamp), earning);
-        if (declared.refused) {
-            require(declared.step < posted.steps, WrongRefusal());
-            _refusals[hash] = declared;
-        }
+        // All of them make this claim, so one record stands for all.
+        _declare(posted, hash, reveals[0].receipt.claim.outputs, declared);
         emit QuorumAgreed(hash, claim, earning, reveals[0].receipt, declared);
     }
 
@@ -145,14 +143,6 @@ abstract contract Quorums is Jobs {
     /// @dev Q9 (own word): what is declared about a claim is what its provider sealed.
     function _demandDeclared(Reveal calldata one, Refusal calldata declared) private pure {
         require((bytes16(one.salt) == REFUSED_SALT) == declared.refused, WrongRefusal());
-        _demandRecord(one.receipt.claim.outputs, declared);
-    }
-
-    /// @dev The record of a refusal stands as outputs in the claim. See docs/formats.md, refusals.
-    function _demandRecord(bytes32 outputs, Refusal calldata declared) internal pure {
-        if (!declared.refused) return;
-        bytes memory words = abi.encode(declared.step, declared.node, declared.element, declared.reason);
-        require(outputs == sha256(bytes.concat(bytes1(0x04), words)), WrongRefusal());
     }
 
     /// @notice Shows one replica's claim: a dissent, which may then be disputed, or one more voice for what was agreed. Whoever sealed shows its
@@ -168,11 +158,11 @@ abstract contract Quorums is Jobs {
         bytes32 commitment = Receipts.commitmentOf(claim, receipt.provider, own.salt);
         require(engagement.seal != 0 && engagement.seal == commitment, Receipts.WrongSeal(receipt.provider));
         _demandDeclared(own, declared);
-        require(!declared.refused || declared.step < posted.steps, WrongRefusal());
         _demandSigned(receipt.provider, Receipts.hash(receipt), own.signature);
-        bool earns = claim == posted.agreed;
+        // A replica that declares otherwise than those that agree stands for itself.
+        bool earns = claim == posted.agreed && declared.refused == _refusals[job].refused;
         if (earns) _join(posted, engagement);
-        else _dissent(engagement, claim, declared);
+        else _dissent(posted, engagement, receipt, declared);
         emit ClaimRevealed(job, receipt.provider, claim, earns, receipt, declared);
     }
 
@@ -184,14 +174,15 @@ abstract contract Quorums is Jobs {
         posted.earning |= uint256(1) << engagement.seat;
     }
 
-    function _dissent(Engagement storage engagement, bytes32 claim, Refusal calldata declared) private {
+    function _dissent(Posted storage posted, Engagement storage engagement, Receipt calldata receipt, Refusal calldata declared)
+        private
+    {
         require(engagement.state == State.Sealed, WrongState(engagement.state));
-        (engagement.state, engagement.claim, engagement.since) = (State.Claimed, claim, uint48(block.timestamp));
-        if (!declared.refused) return;
-        engagement.refused = true;
-        _refusals[Referees.idOf(engagement.job, engagement.provider)] = declared;
+        (engagement.state, engagement.since) = (State.Claimed, uint48(block.timestamp));
+        (engagement.claim, engagement.refused) = (Receipts.hash(receipt.claim), declared.refused);
+        bytes32 id = Referees.idOf(receipt.claim.job, receipt.provider);
+        _declare(posted, id, receipt.claim.outputs, declared);
     }
-
 
     /// @notice Gives the requester the shares that nobody earns, once the time to reveal is over. By anybody.
     function refund(bytes32 job, Terms calldata terms) external {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.31;
 
-import {IDispute, State, Terms} from "./ISettlement.sol";
+import {IDispute, ISettlement, State, Terms} from "./ISettlement.sol";
 import {Engagement, Jobs, Posted} from "./Jobs.sol";
-import {Quorums} from "./Quorums.sol";
 import {Claim, Job, Policy, Receipt, Receipts, Verdict} from "./Receipts.sol";
 import {Referees, Refusal} from "./Referee.sol";
 
@@ -20,13 +19,37 @@ interface IProofVerifier {
 /// @title Settlement: jobs with payment and stakes, from posting to the last unit.
 /// @notice One provider whose claim anybody may dispute (optimistic), replicas that agree (quorum), a named auditor's verdict (audited), or a proof
 /// (proven). Nothing is paid while a dispute about the claim lives.
-contract Settlement is Quorums {
+contract Settlement is Jobs, ISettlement {
+    error ZeroDispute();
+    error NoQuorums();
+    error NotDispute();
+    error AlreadyPosted(bytes32 job);
+    error JobTaken(bytes32 job);
+    error NotRequester(address account);
+    error BadJob();
+    error BadTerms();
+    error BadSeats();
+    error ShortMoves(uint256 least);
+    error ShortWindow(uint256 least);
+    error NoDeadline();
+    error NoStake();
+    error NoVerifier();
+    error NoAuditors();
+    error UndescribedProgram(bytes32 program);
+    error NoReferee(bytes32 program);
+    error AlreadyRewarded();
     error WrongClaim();
     error Disputed(uint256 games);
     error WeakVerdict();
     error Undecided();
     error BadProof();
 
+    event JobPosted(bytes32 indexed job, address indexed requester, Job content, Policy policy, Terms terms);
+    event JobCancelled(bytes32 indexed job, uint256 refund);
+    event ClaimRefuted(bytes32 indexed job, address indexed provider, uint256 refund, uint256 held);
+    event ChallengerRewarded(bytes32 indexed job, address indexed provider, address indexed challenger, uint256 amount);
+    event JobVoided(bytes32 indexed job, uint256 refund);
+    event StakeReleased(bytes32 indexed job, address indexed provider, uint256 stake);
     event ClaimFiled(bytes32 indexed job, address indexed provider, Claim claim, Refusal declared, uint256 closes);
     event EngagementSettled(bytes32 indexed job, address indexed provider, uint256 earned, uint256 stake, uint256 refund);
     event EngagementExpired(bytes32 indexed job, address indexed provider, uint256 refund);
@@ -35,21 +58,275 @@ contract Settlement is Quorums {
     );
     event ProofAccepted(bytes32 indexed job, address indexed provider, Claim claim, uint256 earned);
 
+    uint8 private constant OPTIMISTIC = 1;
+    uint8 private constant AUDITED = 3;
+    uint8 private constant PROVEN = 4;
+    uint8 private constant SAMPLED = 2;
+    uint8 private constant REPLAYED = 3;
+    uint256 private constant WHOLE = 10_000;
+    uint256 private constant MAX_SEATS = 256;
+    /// @notice Blocks between posting and the block that draws the seats.
+    uint256 private constant DRAW_DELAY = 8;
+    /// @notice What a move and a challenge window have beside the time of a replay.
+    uint256 private constant GRACE = 1 days;
+
+    /// @notice By signing, a requester has somebody post its job for it.
+    bytes32 private constant POSTING_TYPE = keccak256("Posting(bytes32 job,bytes32 terms)");
     bytes32 private constant REFUSAL_TYPE =
         keccak256("Refusal(bool refused,uint64 step,uint32 node,uint64 element,uint8 reason)");
-    /// @notice What a provider signs to have its claim filed by somebody else.
+    /// @notice By signing, a provider has somebody file its claim for it.
     bytes32 private constant FILING_TYPE = keccak256(
         "Filing(Claim claim,address provider,Refusal declared)Claim(bytes32 job,bytes32 outputs,bytes32 finalState,bytes32 run)Refusal(bool refused,uint64 step,uint32 node,uint64 element,uint8 reason)"
     );
-    uint8 private constant SAMPLED = 2;
-    uint8 private constant REPLAYED = 3;
 
-    constructor(IDispute dispute) Jobs(dispute) {}
+    /// @notice The only contract that may refute claims.
+    IDispute public immutable DISPUTE;
+    /// @notice The functions of quorums (contracts/Quorums.sol), which run on the state of this contract: one contract would be too large.
+    address public immutable QUORUMS;
+
+    constructor(IDispute dispute, address quorums) {
+        require(address(dispute) != address(0), ZeroDispute());
+        require(quorums.code.length > 0, NoQuorums());
+        (DISPUTE, QUORUMS) = (dispute, quorums);
+    }
+
+    /// @dev J0 (one state): the code is fixed with this contract's own, has the same storage (Jobs alone declares any), and is asked for nothing
+    /// that is here.
+    fallback() external payable {
+        address quorums = QUORUMS;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            let done := delegatecall(gas(), quorums, data, calldatasize(), 0, 0)
+            returndatacopy(data, 0, returndatasize())
+            if iszero(done) { revert(data, returndatasize()) }
+            return(data, returndatasize())
+        }
+    }
+
+    modifier onlyDispute() {
+        // J1 (judge): nobody but the dispute contract moves a stake for a false claim, or voids a job.
+        require(msg.sender == address(DISPUTE), NotDispute());
+        _;
+    }
+
+    /// @notice Money comes with what it is for.
+    receive() external payable {
+        revert WrongValue(0, msg.value);
+    }
+
+    // --- views
+
+    /// @notice The EIP-712 domain of everything that is signed for this contract.
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
+    /// @notice A job as it stands.
+    function jobOf(bytes32 job) external view returns (Posted memory) {
+        return _jobs[job];
+    }
+
+    /// @inheritdoc ISettlement
+    function providerOf(bytes32 id) external view returns (address) {
+        return _engagements[id].provider;
+    }
+
+    /// @inheritdoc ISettlement
+    function requesterOf(bytes32 job) external view returns (address) {
+        return _jobs[job].requester;
+    }
+
+    /// @inheritdoc ISettlement
+    function refusalOf(bytes32 id) external view returns (Refusal memory) {
+        Engagement storage own = _engagements[id];
+        return _refusals[_isEarning(_jobs[own.job], own) ? own.job : id];
+    }
+
+    /// @inheritdoc ISettlement
+    function engagementOf(bytes32 id)
+        external
+        view
+        returns (State state, bytes32 claim, uint64 claimedAt, uint64 closes, bytes32 terms, bytes32 job)
+    {
+        Engagement storage own = _engagements[id];
+        Posted storage posted = _jobs[own.job];
+        (state, job, terms) = (_stateOf(posted, own), own.job, posted.terms);
+        if (posted.isVoid && _isLive(state)) state = State.Void;
+        bool isAgreed = own.claim == 0 && (_isEarning(posted, own) || state == State.Paid || state == State.Slashed);
+        claim = isAgreed ? posted.agreed : own.claim;
+        if (claim == 0) return (state, claim, 0, 0, terms, job);
+        claimedAt = isAgreed ? posted.agreedAt : own.since;
+        closes = uint64(_closes(posted, claimedAt));
+    }
+
+    // --- posting
+
+    /// @notice Posts a job and pays for it. By the requester, or by whoever holds its signature over (job, terms), who then pays.
+    function post(Job calldata job, Policy calldata policy, Terms calldata terms, bytes calldata signature)
+        external
+        payable
+        nonReentrant
+        returns (bytes32 hash)
+    {
+        hash = Receipts.hash(job);
+        Posted storage posted = _jobs[hash];
+        bytes32 own = keccak256(abi.encode(terms));
+        // J2 (once): a job has one payment, one set of terms and one life.
+        require(posted.terms == 0, AlreadyPosted(hash));
+        require(job.policy == Receipts.hash(policy), Receipts.WrongPolicy());
+        _demandJob(job, policy);
+        _demandTerms(policy, terms);
+        _demandSigned(job.requester, keccak256(abi.encode(POSTING_TYPE, hash, own)), signature);
+        (posted.terms, posted.requester, posted.kind, posted.steps) = (own, job.requester, policy.kind, job.steps);
+        // casting is safe: _demandJob bounds both
+        (posted.deadline, posted.window) = (uint48(job.deadline), uint48(policy.window));
+        uint16 seats = policy.kind == Receipts.QUORUM ? policy.replicas : 1;
+        (posted.seats, posted.open) = (seats, seats);
+        require(terms.payment % seats == 0, BadTerms());
+        if (policy.kind == Receipts.QUORUM) _postSeats(posted, policy);
+        emit JobPosted(hash, job.requester, job, policy, terms);
+        _receive(terms.token, terms.payment);
+    }
+
+    function _postSeats(Posted storage posted, Policy calldata policy) private {
+        bool isDrawn = policy.auditors.length == 0;
+        posted.replicas = isDrawn ? policy.extension : keccak256(abi.encode(policy.auditors));
+        // casting is safe: blocks are far from 2^48
+        if (isDrawn) posted.drawBlock = uint48(block.number + DRAW_DELAY);
+    }
+
+    function _demandJob(Job calldata job, Policy calldata policy) private view {
+        uint8 kind = policy.kind;
+        // J3 (checked): somebody or something checks the work of every job that is paid.
+        require(kind >= OPTIMISTIC && kind <= PROVEN, WrongKind(kind));
+        require(job.steps > 0 && job.commitEvery > 0, BadJob());
+        require(job.deadline == 0 || job.deadline > block.timestamp, TooLate(job.deadline));
+        uint256 latest = job.deadline + 2 * uint256(policy.window);
+        require(latest <= type(uint40).max && block.timestamp + policy.window <= type(uint40).max, BadJob());
+        // J4 (no end without a clock): seals and proofs are due by the deadline.
+        require(job.deadline != 0 || (kind != Receipts.QUORUM && kind != PROVEN), NoDeadline());
+        require(policy.window > 0 || kind == PROVEN, ShortWindow(1));
+        if (kind == Receipts.QUORUM) _demandSeats(policy);
+        require(kind != AUDITED || policy.auditors.length > 0, NoAuditors());
+        if (kind == OPTIMISTIC) _demandDescribed(job.program, policy);
+    }
+
+    function _demandSeats(Policy calldata policy) private pure {
+        (uint256 seats, uint256 named) = (policy.replicas, policy.auditors.length);
+        bool sound = policy.threshold <= seats && 2 * uint256(policy.threshold) > seats && seats <= MAX_SEATS;
+        require(sound && (named == 0 || named == seats), BadSeats());
+        for (uint256 i = 1; i < named; ++i) require(policy.auditors[i - 1] < policy.auditors[i], BadSeats());
+    }
+
+    /// @dev J5 (decidable): a challenger finds the program's counts on the chain, and somebody who decides each of its ops.
+    function _demandDescribed(bytes32 program, Policy calldata policy) private view {
+        (bool known, bool named) = DISPUTE.described(program);
+        require(known, UndescribedProgram(program));
+        require(!named || policy.auditors.length > 0, NoReferee(program));
+    }
+
+    function _demandTerms(Policy calldata policy, Terms calldata terms) private view {
+        bool isSmall = (terms.payment | terms.stake | terms.bond) <= type(uint128).max;
+        require(isSmall && terms.refusedShare <= WHOLE, BadTerms());
+        if (policy.kind == PROVEN) return require(terms.verifier.code.length > 0, NoVerifier());
+        // J6 (time): who is honest can always answer and always replay.
+        uint256 least = terms.replayTime + GRACE;
+        require(terms.moveTime >= least, ShortMoves(least));
+        if (policy.kind != OPTIMISTIC) return;
+        require(policy.window >= least, ShortWindow(least));
+        // J7 (a lie costs): the challenger's half comes out of a stake.
+        require(terms.stake > 1, NoStake());
+    }
+
+    /// @notice The requester takes its payment back while nobody works for it. A proven job is open to all until its deadline.
+    function cancel(bytes32 job, Terms calldata terms) external {
+        Posted storage posted = _posted(job, terms);
+        require(msg.sender == posted.requester, NotRequester(msg.sender));
+        // J8 (no rug): whoever took the job is paid by the rules.
+        require(posted.takers == 0, JobTaken(job));
+        require(posted.kind != PROVEN || block.timestamp > posted.deadline, TooEarly(posted.deadline));
+        require(posted.open > 0, JobClosed(job));
+        uint256 refund = _closeAll(posted, terms);
+        emit JobCancelled(job, refund);
+    }
+
+    // --- taking
+
+    /// @notice Takes a job and stakes. By the provider, or by whoever holds its signature, who then stakes for it; the first one has the job.
+    function take(bytes32 job, Terms calldata terms, address provider, bytes calldata signature)
+        external
+        payable
+        nonReentrant
+    {
+        Posted storage posted = _posted(job, terms);
+        require(posted.kind == OPTIMISTIC || posted.kind == AUDITED, WrongKind(posted.kind));
+        require(posted.takers == 0, JobTaken(job));
+        _take(job, terms, provider, 0, signature);
+    }
+
+    // --- what a dispute does
+
+    /// @inheritdoc ISettlement
+    function refute(bytes32 id, Terms calldata terms) external onlyDispute returns (uint256 held) {
+        Engagement storage own = _engagements[id];
+        Posted storage posted = _posted(own.job, terms);
+        // J10 (a claim is false once): only a claim that is neither paid nor refuted.
+        _demandClaimed(posted, own);
+        held = terms.stake / 2;
+        uint256 refund = _takeShare(posted, own, terms);
+        own.state = State.Slashed;
+        // J11 (slashing oneself costs): at least half of the stake leaves the provider's reach, whoever challenges.
+        refund += terms.stake - held;
+        _credit(terms.token, posted.requester, refund);
+        emit ClaimRefuted(own.job, own.provider, refund, held);
+    }
+
+    /// @inheritdoc ISettlement
+    function reward(bytes32 id, address challenger, Terms calldata terms) external onlyDispute {
+        Engagement storage own = _engagements[id];
+        _demandKnown(_jobs[own.job], own.job, terms);
+        require(own.state == State.Slashed, WrongState(own.state));
+        // J12 (one reward): the held half goes to one challenger.
+        require(!own.rewarded, AlreadyRewarded());
+        own.rewarded = true;
+        _credit(terms.token, challenger, terms.stake / 2);
+        emit ChallengerRewarded(own.job, own.provider, challenger, terms.stake / 2);
+    }
+
+    /// @inheritdoc ISettlement
+    function voidJob(bytes32 job, Terms calldata terms) external onlyDispute {
+        Posted storage posted = _posted(job, terms);
+        posted.isVoid = true;
+        uint256 refund = _closeAll(posted, terms);
+        emit JobVoided(job, refund);
+    }
+
+    /// @notice Gives a provider of a void job its stake back. By anybody.
+    function release(bytes32 job, address provider, Terms calldata terms) external {
+        Posted storage posted = _jobs[job];
+        _demandKnown(posted, job, terms);
+        Engagement storage own = _engagements[Referees.idOf(job, provider)];
+        // J13 (void): nobody loses by a job that has no right answer, and nobody gets more than it staked.
+        require(posted.isVoid && _isLive(own.state), WrongState(own.state));
+        own.state = State.Void;
+        _credit(terms.token, provider, terms.stake);
+        emit StakeReleased(job, provider, terms.stake);
+    }
+
+    /// @dev All that is left of the payment goes back.
+    function _closeAll(Posted storage posted, Terms calldata terms) private returns (uint256 refund) {
+        refund = terms.payment / posted.seats * posted.open;
+        (posted.open, posted.earning) = (0, 0);
+        _credit(terms.token, posted.requester, refund);
+    }
 
     // --- optimistic and audited
 
     /// @notice Files the claim of the provider that took the job, by the deadline; what is declared decides what may be disputed.
-    function claim(Claim calldata own, address provider, Refusal calldata declared, bytes calldata signature) external {
+    function fileClaim(Claim calldata own, address provider, Refusal calldata declared, bytes calldata signature)
+        external
+    {
         Posted storage posted = _jobs[own.job];
         Engagement storage engagement = _engagements[Referees.idOf(own.job, provider)];
         require(!posted.isVoid, VoidedJob(own.job));
@@ -58,15 +335,11 @@ contract Settlement is Quorums {
         require(engagement.state == State.Taken, WrongState(engagement.state));
         uint256 due = _due(posted, engagement);
         require(block.timestamp <= due, TooLate(due));
-        _demandRecord(own.outputs, declared);
         bytes32 hash = Receipts.hash(own);
         if (msg.sender != provider) _demandSigned(provider, _filingOf(hash, provider, declared), signature);
         (engagement.state, engagement.since, engagement.claim) = (State.Claimed, uint48(block.timestamp), hash);
-        if (declared.refused) {
-            require(declared.step < posted.steps, WrongRefusal());
-            engagement.refused = true;
-            _refusals[Referees.idOf(own.job, provider)] = declared;
-        }
+        engagement.refused = declared.refused;
+        _declare(posted, Referees.idOf(own.job, provider), own.outputs, declared);
         emit ClaimFiled(own.job, provider, own, declared, _closes(posted, block.timestamp));
     }
 
@@ -107,6 +380,17 @@ contract Settlement is Quorums {
         _credit(terms.token, own.provider, terms.stake + earned);
         _credit(terms.token, posted.requester, share - earned);
         emit EngagementSettled(own.job, own.provider, earned, terms.stake, share - earned);
+    }
+
+    /// @dev What a run earns of its share: all, or if it was refused, the terms' part of the steps done.
+    function _earned(Posted storage posted, Refusal memory declared, Terms calldata terms)
+        private
+        view
+        returns (uint256)
+    {
+        uint256 share = terms.payment / posted.seats;
+        if (!declared.refused) return share;
+        return share * terms.refusedShare * declared.step / (WHOLE * posted.steps);
     }
 
     /// @notice Ends the engagement of a provider that showed no claim in time: the stake is the requester's. By anybody.
