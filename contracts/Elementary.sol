@@ -304,6 +304,12 @@ library Elementary {
 
     // ---------------------------------------------------------------- series
 
+    /// @notice e^x of a number in units of 2^-128, |x| < 2^7: e^x = m 2^(k-128) with m / 2^128 between 0.7 and 1.5, to 2^-121. For tables that are
+    /// computed.
+    function exponential(int256 x) internal pure returns (int256 m, int256 k) {
+        return _exp(x);
+    }
+
     /// @dev e^x = m 2^(k-128) with m / 2^128 between 0.7 and 1.5, for |x| < 2^7. Error of m: less than 2^6 units.
     function _exp(int256 x) private pure returns (int256 m, int256 k) {
         unchecked {
