@@ -347,7 +347,8 @@ library Exact {
         unchecked {
             (uint256 m, uint256 e) = _split(x, format.fraction());
             uint256 center = format.origin();
-            if (e > center + 64) return limit;
+            // In a short format infinity, read as a number, would still be in range.
+            if (x == format.infinity() || e > center + 64) return limit;
             whole = e < center ? m >> (center - e) : m << (e - center);
             if (whole > limit) whole = limit;
         }
