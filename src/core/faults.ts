@@ -165,8 +165,12 @@ export const FAULTS = {
   'attest/not-committed': { exit: 1, summary: 'the chain does not hold the claim where the beacon says so' },
   'attest/pending-beacon': { exit: 3, summary: 'the block of a beacon does not exist yet' },
   // dispute
+  'dispute/silent': { exit: 1, summary: 'a provider that does not open what it committed' },
+  'dispute/not-provable': { exit: 1, summary: 'runs differ where no contract decides' },
   'dispute/not-known': { exit: 3, summary: 'a part of the run that its provider has not revealed' },
   'dispute/different-jobs': { exit: 2, summary: 'the two runs answer different jobs' },
+  'dispute/no-difference': { exit: 2, summary: 'what is shown as false is right' },
+  'dispute/no-expansion': { exit: 2, summary: 'an element that is not a sum, a product or a choice of others' },
   // cli
   'cli/usage': { exit: 2, summary: 'the command cannot be understood' },
   'cli/unfinished': { exit: 2, summary: 'a run that is not done stands where another one would begin' },

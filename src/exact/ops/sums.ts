@@ -209,7 +209,8 @@ function evaluateConv([x, w]: readonly Tensor[], attributes: Attributes, output:
           const weight = gw[o * s.channels * taps + k]
           const patch = patches[k % taps]
           const base = ((n * s.groups + group) * s.channels + Math.floor(k / taps)) * area
-          for (let p = 0; p < outArea; p++) if (patch[p] >= 0) sum[p] += weight * gx[base + patch[p]]
+          // Padding is 0, and not nothing: a group of weights that is NaN is NaN there too.
+          for (let p = 0; p < outArea; p++) sum[p] += weight * (patch[p] < 0 ? 0 : gx[base + patch[p]])
         }
         for (let p = 0; p < outArea; p++) total[p] += sum[p]
       }

@@ -1,0 +1,228 @@
+/**
+ * Evidence that an expansion is false, as the functions of contracts/referees/ExpansionReferee.sol take it.
+ * @module
+ */
+import type { Bytes32 } from '../../core/bytes.js'
+import { decodeAbi } from '../../core/abi.js'
+import type { Program } from '../../exact/program.js'
+import { tileGrid, tileOf } from '../../merkle/tiles.js'
+import { EMPTY_ROOT, hashLeaf, rootFromInclusion, type Path } from '../../merkle/tree.js'
+import type { Expansion } from '../expansion.js'
+import {
+  formOf,
+  openElement,
+  openValue,
+  type Form,
+  type LeafOpening,
+  type ListView,
+  type StepOpening,
+} from '../openings.js'
+import { NO_LEAF } from '../proof.js'
+import { blockAt, firstFault, type ExpansionFault, type Finding } from './finding.js'
+import { CHOICE } from './leaves.js'
+import { CHUNK, PADDING, type LinePlan, type Source } from './plan.js'
+
+/** The expanded element, and where its step's values are known. */
+export interface Subject {
+  readonly program: Program
+  readonly step: StepOpening
+  readonly values: ListView
+  readonly value: number
+  readonly element: number
+}
+
+/** A tensor without its elements: form, root of its tiles, the digest's way to the values (FormOpening). */
+export interface FormOpening {
+  readonly form: Form
+  readonly root: Bytes32
+  readonly path: Path
+}
+
+/** Somebody else's expansion as far as its first leaf that differs; `index` is undefined where none does. */
+export interface OtherExpansion {
+  readonly index: number | undefined
+  readonly leaf: Uint8Array
+  readonly tree: { path(index: number): Path }
+}
+
+/** A function of the referee, and what it takes behind the case. */
+export interface ExpansionProof {
+  readonly fault: ExpansionFault
+  readonly evidence: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The proof about an expansion that is not one's own, or about an element that does not follow from one that is.
+ * @throws Fault `dispute/not-known` where a tile or a way that it needs was not revealed.
+ */
+export function proveExpansion(subject: Subject, own: Expansion, other: OtherExpansion): ExpansionProof {
+  const found = other.index === undefined ? undefined : { index: other.index, leaf: other.leaf }
+  const finding = firstFault(own, found)
+  const leaf = (index: number): LeafOpening => ({
+    leaf: index === other.index ? other.leaf : own.leaves[index],
+    path: other.tree.path(index),
+  })
+  const evidence = EVIDENCE[finding.fault]({ subject, own, finding, leaf })
+  return { fault: finding.fault, evidence: { subject: openSubject(subject), ...evidence } }
+}
+
+/** The proof that a tree has another number of leaves than the element's expansion. */
+export function proveSize(
+  subject: Subject,
+  { size, root }: { readonly size: number; readonly root: Bytes32 },
+): ExpansionProof {
+  return { fault: 'size', evidence: { subject: openSubject(subject), size, root } }
+}
+
+function openSubject({ program, step, values, value, element }: Subject) {
+  const node = program.values[value]
+  const inputs = node.kind === 'node' ? node.inputs : []
+  return { step, value, element, node: openValue(program, value), operands: inputs.map((at) => openForm(values, at)) }
+}
+
+/** The form of a value, with the root of its tiles. */
+export function openForm(values: ListView, index: number): FormOpening {
+  const view = values.tensor(index)
+  const { count } = tileGrid(view.type)
+  const tile = count === 0 ? undefined : view.tile(0)
+  const root = tile ? rootFromInclusion(hashLeaf(tile.bytes), { index: 0, size: count }, tile.path) : EMPTY_ROOT
+  return { form: formOf(view.type), root, path: values.path(index) }
+}
+
+// ---------------------------------------------------------------- by fault
+
+interface Known {
+  readonly subject: Subject
+  readonly own: Expansion
+  readonly finding: Finding
+  leaf(index: number): LeafOpening
+}
+
+const EVIDENCE: Readonly<Record<ExpansionFault, (known: Known) => Readonly<Record<string, unknown>>>> = {
+  size: ({ own }) => ({ size: own.size, root: own.root }),
+  malformed: ({ finding: { index }, leaf }) => ({ index, leaf: leaf(index) }),
+  witness: aboutGroup,
+  larger: aboutGroup,
+  rounded: aboutTerm,
+  sum: aboutTail,
+  total: aboutTail,
+  half: aboutTail,
+  blockSum: aboutTail,
+  running: aboutTail,
+  result: aboutResult,
+}
+
+/** The tile that holds an element of an operand, with its way to the root of the tiles. */
+function openItem({ program, values, value }: Subject, { operand, element }: Source): LeafOpening {
+  const node = program.values[value]
+  const view = values.tensor(node.kind === 'node' ? node.inputs[operand] : value)
+  const { bytes, path } = view.tile(tileOf(view.type, element).tile)
+  return { leaf: bytes, path }
+}
+
+function aboutGroup(known: Known) {
+  const { finding, leaf } = known
+  const { index, side, member } = finding
+  return { index, side, member, head: leaf(index), item: itemOf(known), chosen: chosenOf(known) }
+}
+
+/** What shows the magnitude of the member that the finding names; nothing for what is no member. */
+function itemOf({ subject, own, finding, leaf }: Known): LeafOpening {
+  const { plan } = own
+  const { index, side, member } = finding
+  const place = Number(member)
+  switch (plan.kind) {
+    case 'product':
+      return holds(own, side, place) ? openItem(subject, { operand: side, element: place }) : NO_LEAF
+    case 'blocks': {
+      const { level } = blockAt(plan, index / 4)
+      if (member >= BigInt(plan.levels[level].length)) return NO_LEAF
+      if (level === 0) return openItem(subject, { operand: 0, element: plan.slice.from + place })
+      return leaf(4 * (plan.levels[level - 1].first + place) + 3)
+    }
+    case 'line':
+      return member < BigInt(plan.members) ? openItem(subject, plan.member(place)) : NO_LEAF
+    case 'witness': {
+      const operand = plan.choice === 'last' ? 1 : 0
+      const element = place - operand
+      return element >= 0 && holds(own, operand, element) ? openItem(subject, { operand, element }) : NO_LEAF
+    }
+  }
+}
+
+const holds = ({ operands }: Expansion, operand: number, element: number): boolean =>
+  element < operands[operand].data.length
+
+/** Of an extreme that another beats: the tile of what was chosen. */
+function chosenOf({ subject, own: { plan }, finding, leaf }: Known): LeafOpening {
+  if (plan.kind !== 'witness' || plan.choice === 'last' || finding.fault !== 'larger') return NO_LEAF
+  const [element] = decodeAbi(CHOICE, leaf(0).leaf)
+  return openItem(subject, { operand: 0, element: Number(element) })
+}
+
+function aboutTerm(known: Known) {
+  const { own, finding, leaf } = known
+  const { index, side, term } = finding
+  const head = own.kind === 'line' ? 0 : index - (index % 4)
+  return { index, side, term, head: leaf(head), units: leaf(index), ...termOf(known, head) }
+}
+
+/** The tiles of a term; none in the padding. Of an update also that of its index. */
+function termOf({ subject, own, finding, leaf }: Known, head: number): { item: LeafOpening; gate: LeafOpening } {
+  const { plan } = own
+  const { index, side, term } = finding
+  if (plan.kind === 'product') {
+    const element = plan.pieces[head / 4].term(side, term)
+    return { item: element === PADDING ? NO_LEAF : openItem(subject, { operand: side, element }), gate: NO_LEAF }
+  }
+  if (plan.kind === 'blocks') {
+    const { level, block } = blockAt(plan, head / 4)
+    const place = (2 * (block - plan.levels[level].first) + side) * CHUNK + term
+    if (level === 0) return { item: openItem(subject, { operand: 0, element: plan.slice.from + place }), gate: NO_LEAF }
+    return { item: leaf(4 * (plan.levels[level - 1].first + place) + 3), gate: NO_LEAF }
+  }
+  return gatedTerm(subject, plan as LinePlan, { own, term: ((index - 1) / 2) * CHUNK + term })
+}
+
+/** An update whose index is another place counts nothing, whatever it is. */
+function gatedTerm(subject: Subject, plan: LinePlan, { own, term }: { own: Expansion; term: number }) {
+  const { gate, ...source } = plan.term(term)
+  if (gate === undefined) return { item: openItem(subject, source), gate: NO_LEAF }
+  const hits = Number(own.operands[1].data[gate.element]) === gate.place
+  return {
+    item: hits ? openItem(subject, source) : NO_LEAF,
+    gate: openItem(subject, { operand: 1, element: gate.element }),
+  }
+}
+
+function aboutTail({ own: { kind }, finding: { fault, index, side }, leaf }: Known) {
+  const needs = (...faults: readonly ExpansionFault[]) => faults.includes(fault)
+  const optional = (is: boolean, at: number) => (is && at >= 0 ? leaf(at) : NO_LEAF)
+  const head = index - 3
+  return {
+    index,
+    side,
+    before: optional(needs('total', 'running'), kind === 'product' ? index - 4 : index > 2 ? index - 2 : -1),
+    head: optional(needs('total', 'blockSum'), head),
+    left: optional(needs('sum', 'running') || (fault === 'half' && side === 0), kind === 'line' ? index - 1 : head + 1),
+    right: optional(needs('sum') || (fault === 'half' && side === 1), head + 2),
+    tail: leaf(index),
+  }
+}
+
+function aboutResult({ subject, own, leaf }: Known) {
+  const { plan, size } = own
+  const { values, value, element } = subject
+  return {
+    head: plan.kind === 'line' ? leaf(0) : NO_LEAF,
+    last: leaf(size - 1),
+    chosen: plan.kind === 'witness' ? openItem(subject, chosenSource(own)) : NO_LEAF,
+    output: openElement(values, value, element),
+  }
+}
+
+function chosenSource({ plan, leaves }: Expansion): Source {
+  const witness = Number(decodeAbi(CHOICE, leaves[0])[0])
+  if (plan.kind !== 'witness' || plan.choice !== 'last') return { operand: 0, element: witness }
+  return witness === 0 ? { operand: 0, element: plan.old } : { operand: 2, element: witness - 1 }
+}
