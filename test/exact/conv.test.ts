@@ -90,6 +90,40 @@ describe('the exact op Conv', () => {
     }
   })
 
+  test('weights that are NaN are so in windows that see padding alone, on every runtime', async () => {
+    const weights = (dims: readonly number[]) => {
+      const w = filled(dims, 3)
+      return { ...w, data: (w.data as Float32Array).map((x, i) => (i === 0 ? NaN : x)) } as Tensor
+    }
+    // The second shape is one whose taps stand with the output channels, the third has a kernel of several pieces.
+    const shapes: readonly (readonly [number[], number[], number[]])[] = [
+      [
+        [1, 2, 3],
+        [2, 2, 2],
+        [4, 4],
+      ],
+      [
+        [1, 40, 3, 3],
+        [1, 40, 3, 3],
+        [4, 4, 4, 4],
+      ],
+      [
+        [1, 1, 8],
+        [2, 1, 600],
+        [620, 620],
+      ],
+    ]
+    for (const [xDims, wDims, pads] of shapes) {
+      const { group, ...rest } = { ...plain(xDims.length - 2), pads }
+      const [y] = await conform(
+        (b, [a, c]) => [b.op('Conv', [a, c], { group, ...rest })],
+        [filled(xDims, 1), weights(wDims)],
+      )
+      const own = valuesOf(y).slice(0, sizeOf(y.dims) / wDims[0])
+      expect(own.every(Number.isNaN)).toBe(true)
+    }
+  })
+
   test('binary64 operands and those without elements have one result on every runtime', async () => {
     await conform(
       (b, [a, c]) => [b.op('Conv', [a, c], plainConv(2))],
