@@ -183,6 +183,11 @@ contract Dispute is Vault, IRecords, IDispute {
         return settlement.refusalOf(id);
     }
 
+    /// @notice The EIP-712 domain of what is signed for the settlement: referees that read signatures ask for it.
+    function domainSeparator() external view returns (bytes32) {
+        return settlement.domainSeparator();
+    }
+
     /// @notice A game.
     function gameOf(uint256 game) external view returns (Game memory) {
         return _games[game];

@@ -44,6 +44,9 @@ enum State {
 
 /// @title Jobs, stakes and claims, as a dispute sees them. A claim of a provider about a job goes by `Referees.idOf(job, provider)`.
 interface ISettlement {
+    /// @notice The EIP-712 domain of everything that is signed for the settlement.
+    function domainSeparator() external view returns (bytes32);
+
     /// @notice How the provider stands. `claim` is hashStruct(Claim), zero before Claimed; `closes` the last second in which a game may be
     /// opened; `terms` keccak256(abi.encode(Terms)). A void job shows State.Void.
     function engagementOf(bytes32 id)

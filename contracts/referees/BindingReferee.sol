@@ -56,10 +56,11 @@ struct FormEvidence {
 /// @title Faults of binding: two places of a provider's commitments that ought to hold the same and do not. See docs/disputes.md.
 /// @notice Nothing is computed here but hashes: each function opens both places and compares.
 contract BindingReferee {
-    error NoRefusal();
     error BehindRefusal();
     error Carried(uint256 parameter);
     error UnknownList(uint8 kind);
+
+    uint8 private constant NAN_RESULT = 4;
 
     // --- the claim and its leaves
 
@@ -123,6 +124,27 @@ contract BindingReferee {
         return Referees.demandApart(
             c.job.operatorTrace ? e.leaf.values == 0 && !excused : e.leaf.values != 0
         );
+    }
+
+    /// @notice A leaf before any refusal has nothing where its states, inputs or outputs ought to be.
+    function missing(Case calldata c, StepOpening calldata e) external view returns (bytes32) {
+        Openings.verifyLeaf(c, e);
+        Refusal memory refusal = _refusal(c);
+        require(!refusal.refused || e.leaf.index < refusal.step / c.job.commitEvery, BehindRefusal());
+        return Referees.demandApart(_hasHole(e.leaf));
+    }
+
+    /// @notice A value of a step is missing although the step was computed so far.
+    function missingValue(Case calldata c, DigestEvidence calldata e) external view returns (bytes32) {
+        bytes32 values = Openings.valuesOf(c, e.step);
+        Refusal memory refusal = _refusal(c);
+        // A NaN in a result is looked for behind all nodes, so nothing is missing then.
+        bool stopped = refusal.refused && refusal.reason != NAN_RESULT && e.step.step == refusal.step;
+        bool excused = stopped && e.index >= refusal.node;
+        require(!excused && !_isBehindRefusedStep(c, e.step.step), BehindRefusal());
+        uint256 size = Programs.valuesOf(_counts(c));
+        Openings.verifyItem(values, Merkle.VALUES, Place(e.index, size), e.found, e.foundPath);
+        return Referees.demandApart(e.found == 0);
     }
 
     // --- sizes
@@ -265,7 +287,8 @@ contract BindingReferee {
         if (e.step == first && step.stateBefore != e.leaf.stateBefore) return Referees.FALSE_CLAIM;
         bool last = e.step == first + count - 1;
         if (last && step.stateAfter != e.leaf.stateAfter) return Referees.FALSE_CLAIM;
-        if (step.values == 0 && !_isBehindRefusedStep(c, e.step)) return Referees.FALSE_CLAIM;
+        bool hasHole = step.values == 0 || _hasHole(step);
+        if (hasHole && !_isBehindRefusedStep(c, e.step)) return Referees.FALSE_CLAIM;
         if (c.job.commitEvery > 1) revert Referees.NoFault();
         bool valuesDiffer = e.leaf.values != 0 && step.values != e.leaf.values;
         return Referees.demandApart(
@@ -314,6 +337,10 @@ contract BindingReferee {
         require(s.by != Openings.SEGMENT, Openings.UnknownPlace(s.by));
         step = s.by == Openings.TRACED ? s.inner : s.leaf;
         return (values, step.stateBefore, step.inputs, step);
+    }
+
+    function _hasHole(StepLeaf memory leaf) private pure returns (bool) {
+        return leaf.stateBefore == 0 || leaf.inputs == 0 || leaf.stateAfter == 0 || leaf.outputs == 0;
     }
 
     function _againstValue(Counts memory counts, bytes32 values, uint256 value, DigestEvidence calldata e)
