@@ -22,18 +22,16 @@ struct Posted {
     uint16 seals;
     bool isVoid;
     uint64 steps;
-    uint48 deadline;
-    uint48 window;
+    uint40 deadline;
+    uint40 window;
     /// Quorum by draw: the block whose hash draws the seats; zero as soon as they are known.
-    uint48 drawBlock;
-    /// Quorum: when enough replicas were found to agree.
-    uint48 agreedAt;
+    uint40 drawBlock;
+    /// Quorum: the seats that made the agreed claim and were not settled yet, a bit each.
+    uint64 earning;
     /// Quorum: keccak256(abi.encode(address[])) of the replicas; before a draw, of the candidates.
     bytes32 replicas;
     /// Quorum: the claim on which enough replicas agree.
     bytes32 agreed;
-    /// Quorum: the seats that made it and were not settled yet, a bit each.
-    uint256 earning;
 }
 
 /// @notice A provider and a job.
@@ -120,7 +118,7 @@ abstract contract Jobs is Vault, EIP712("Countersign", "1") {
     {
         if (posted.kind == Receipts.QUORUM) {
             if (!_isEarning(posted, own)) return 0;
-            posted.earning &= ~(uint256(1) << own.seat);
+            posted.earning &= ~(uint64(1) << own.seat);
         }
         --posted.open;
         return terms.payment / posted.seats;

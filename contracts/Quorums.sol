@@ -122,22 +122,22 @@ contract Quorums is Jobs {
         require(posted.agreed == 0, Agreed());
         if (policy.auditors.length == 0) require(posted.replicas == keccak256(abi.encode(drawn)), WrongReplicas());
         claim = Receipts.verifyQuorum(_domainSeparatorV4(), job, policy, drawn, list, reveals);
-        uint256 earning = 0;
+        uint64 earning = 0;
         for (uint256 i = 0; i < reveals.length; ++i) {
             earning |= _seatOf(hash, reveals[i].receipt.provider);
             _demandDeclared(reveals[i], declared);
         }
-        (posted.agreed, posted.agreedAt, posted.earning) = (claim, uint48(block.timestamp), earning);
+        (posted.agreed, posted.earning) = (claim, earning);
         // All of them make this claim, so one record stands for all.
         _declare(posted, hash, reveals[0].receipt.claim.outputs, declared);
         emit QuorumAgreed(hash, claim, earning, reveals[0].receipt, declared);
     }
 
     /// @dev Q8 (no share for a refuted claim): what a dispute has decided, no vote undoes.
-    function _seatOf(bytes32 job, address provider) private view returns (uint256) {
+    function _seatOf(bytes32 job, address provider) private view returns (uint64) {
         Engagement storage own = _engagements[Referees.idOf(job, provider)];
         require(own.state == State.Sealed || own.state == State.Claimed, RefutedReplica(provider));
-        return uint256(1) << own.seat;
+        return uint64(1) << own.seat;
     }
 
     /// @dev Q9 (own word): what is declared about a claim is what its provider sealed.
@@ -171,7 +171,7 @@ contract Quorums is Jobs {
         State state = engagement.state;
         bool isNew = (state == State.Sealed || state == State.Claimed) && !_isEarning(posted, engagement);
         require(isNew, WrongState(_stateOf(posted, engagement)));
-        posted.earning |= uint256(1) << engagement.seat;
+        posted.earning |= uint64(1) << engagement.seat;
     }
 
     function _dissent(Posted storage posted, Engagement storage engagement, Receipt calldata receipt, Refusal calldata declared)

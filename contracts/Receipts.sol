@@ -152,10 +152,15 @@ library Receipts {
     }
 
     function hash(Receipt calldata receipt) internal pure returns (bytes32) {
+        return _hashAbout(hash(receipt.claim), receipt);
+    }
+
+    /// @dev The receipt's hash from that of its claim.
+    function _hashAbout(bytes32 claim, Receipt calldata receipt) private pure returns (bytes32) {
         return keccak256(
             abi.encode(
                 RECEIPT_TYPE,
-                hash(receipt.claim),
+                claim,
                 receipt.provider,
                 receipt.sealSet,
                 receipt.metadata,
@@ -289,16 +294,17 @@ library Receipts {
             require(seat < replicas.length && replicas[seat] == provider, NotAReplica(provider));
             while (place < list.length && list[place].provider < provider) ++place;
             require(place < list.length && list[place].provider == provider, NotSealed(provider));
-            _verifyReveal(reveals[i], list[place], jobHash, set);
-            require(hash(reveals[i].receipt.claim) == claim, NoAgreement());
-            verifySignature(domain, hash(reveals[i].receipt), provider, reveals[i].signature);
+            bytes32 own = hash(reveals[i].receipt.claim);
+            _verifyReveal(reveals[i], own, list[place], jobHash, set);
+            require(own == claim, NoAgreement());
+            verifySignature(domain, _hashAbout(own, reveals[i].receipt), provider, reveals[i].signature);
         }
     }
 
-    function _verifyReveal(Reveal calldata reveal, Seal calldata own, bytes32 job, bytes32 set) private pure {
+    function _verifyReveal(Reveal calldata reveal, bytes32 claim, Seal calldata own, bytes32 job, bytes32 set) private pure {
         Receipt calldata receipt = reveal.receipt;
         require(receipt.claim.job == job, WrongJob());
-        bytes32 commitment = commitmentOf(hash(receipt.claim), receipt.provider, reveal.salt);
+        bytes32 commitment = commitmentOf(claim, receipt.provider, reveal.salt);
         require(own.job == job && own.commitment == commitment, WrongSeal(receipt.provider));
         require(receipt.sealSet == set, WrongSealSet(receipt.provider));
     }

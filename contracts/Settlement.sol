@@ -64,7 +64,7 @@ contract Settlement is Jobs, ISettlement {
     uint8 private constant SAMPLED = 2;
     uint8 private constant REPLAYED = 3;
     uint256 private constant WHOLE = 10_000;
-    uint256 private constant MAX_SEATS = 256;
+    uint256 private constant MAX_SEATS = 64;
     /// @notice Blocks between posting and the block that draws the seats.
     uint256 private constant DRAW_DELAY = 8;
     /// @notice What a move and a challenge window have beside the time of a replay.
@@ -156,7 +156,8 @@ contract Settlement is Jobs, ISettlement {
         bool isAgreed = own.claim == 0 && (_isEarning(posted, own) || state == State.Paid || state == State.Slashed);
         claim = isAgreed ? posted.agreed : own.claim;
         if (claim == 0) return (state, claim, 0, 0, terms, job);
-        claimedAt = isAgreed ? posted.agreedAt : own.since;
+        // What was agreed was sealed by the deadline.
+        claimedAt = isAgreed ? posted.deadline : own.since;
         closes = uint64(_closes(posted, claimedAt));
     }
 
@@ -180,7 +181,7 @@ contract Settlement is Jobs, ISettlement {
         _demandSigned(job.requester, keccak256(abi.encode(POSTING_TYPE, hash, own)), signature);
         (posted.terms, posted.requester, posted.kind, posted.steps) = (own, job.requester, policy.kind, job.steps);
         // casting is safe: _demandJob bounds both
-        (posted.deadline, posted.window) = (uint48(job.deadline), uint48(policy.window));
+        (posted.deadline, posted.window) = (uint40(job.deadline), uint40(policy.window));
         uint16 seats = policy.kind == Receipts.QUORUM ? policy.replicas : 1;
         (posted.seats, posted.open) = (seats, seats);
         require(terms.payment % seats == 0, BadTerms());
@@ -192,8 +193,8 @@ contract Settlement is Jobs, ISettlement {
     function _postSeats(Posted storage posted, Policy calldata policy) private {
         bool isDrawn = policy.auditors.length == 0;
         posted.replicas = isDrawn ? policy.extension : keccak256(abi.encode(policy.auditors));
-        // casting is safe: blocks are far from 2^48
-        if (isDrawn) posted.drawBlock = uint48(block.number + DRAW_DELAY);
+        // casting is safe: blocks are far from 2^40
+        if (isDrawn) posted.drawBlock = uint40(block.number + DRAW_DELAY);
     }
 
     function _demandJob(Job calldata job, Policy calldata policy) private view {

@@ -1,6 +1,8 @@
 import { ZeroAddress } from 'ethers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Claim, Policy, Refusal } from '../../src/receipt/index.js'
+import { draw, hashCandidates } from '../../src/attest/policies.js'
+import { fromHex } from '../../src/core/bytes.js'
+import { Claim, Policy, Refusal, Seal, Signer } from '../../src/receipt/index.js'
 import { claimOf, fill } from '../receipt/samples.js'
 import { startNode, type EvmNode } from './node.js'
 import * as S from './settlement.js'
@@ -69,5 +71,706 @@ describe('optimistic', () => {
     const gas = [posted, taken, filed, settled].map(({ gasUsed }) => Number(gasUsed))
     console.log('gas of post, take, file, settle:', gas.join(', '), '; file + settle:', gas[2] + gas[3])
     expect(gas[2] + gas[3]).toBeLessThanOrEqual(150_000)
+  })
+
+  test('a job and an engagement may be signed for and sent by somebody else, who then pays', async () => {
+    const work = await S.workUnder(world, optimistic)
+    const posting = { job: work.hash, terms: S.hashTerms(TERMS) }
+    const call = async (by: Actor, value: object = posting) =>
+      ['post', ...work.args, await S.signTyped(world, by, [S.POSTING, value as never])] as const
+    expect(await no(['post', ...work.args, '0x'], anybody, TERMS.payment)).toBe('MalformedSignature')
+    expect(await no(await call(mallory), anybody, TERMS.payment)).toBe('BadSignature')
+    const cheaper = { ...posting, terms: S.hashTerms({ ...TERMS, payment: 1n }) }
+    expect(await no(await call(requester, cheaper), anybody, TERMS.payment)).toBe('BadSignature')
+    await S.send(world, await call(requester), { from: anybody, value: TERMS.payment })
+
+    const taking = { ...posting, provider: alice.address }
+    const takes = async (by: Actor, value: object = taking) =>
+      ['take', work.hash, TERMS, alice.address, await S.signTyped(world, by, [S.TAKING, value as never])] as const
+    expect(await no(await takes(bob), anybody, TERMS.stake)).toBe('BadSignature')
+    expect(await no(await takes(alice, { ...taking, job: hex(fill(1)) }), anybody, TERMS.stake)).toBe('BadSignature')
+    await S.send(world, await takes(alice), { from: anybody, value: TERMS.stake })
+    expect(await no(await takes(alice), anybody, TERMS.stake)).toBe('JobTaken')
+
+    const filing = { claim: S.claimed(work), provider: alice.address, declared: NO_REFUSAL }
+    const files = async (by: Actor, value: object = filing) =>
+      [
+        'fileClaim',
+        filing.claim,
+        alice.address,
+        NO_REFUSAL,
+        await S.signTyped(world, by, [S.FILING, value as never]),
+      ] as const
+    expect(await no(await files(mallory))).toBe('BadSignature')
+    expect(await no(await files(alice, { ...filing, declared: { ...NO_REFUSAL, refused: true } }))).toBe('BadSignature')
+    const filed = await S.send(world, await files(alice), { from: anybody })
+    await S.mineAt(world, closesOf(work) + 1n)
+    const settled = await S.settle(world, work, alice)
+    console.log('gas of file (relayed) + settle:', Number(filed.gasUsed + settled.gasUsed))
+    expect(filed.gasUsed + settled.gasUsed).toBeLessThanOrEqual(150_000n)
+    expect(await S.creditsOf(world, TERMS, [alice, anybody])).toEqual([TERMS.payment + TERMS.stake, 0n])
+    await S.drain(world, TERMS, everybody())
+  })
+
+  test('a refused run earns the share of the steps that it did', async () => {
+    const work = await started()
+    const refusal = Refusal.from({ step: 3, node: 4, element: 5, reason: 'zero-divisor' })
+    const declared = { refused: true, step: 3n, node: 4, element: 5n, reason: 2 }
+    const claim = { ...S.claimed(work), outputs: hex(Refusal.hash(refusal)) }
+    const file = (what: object, about: object = claim) => ['fileClaim', about, alice.address, what, '0x'] as const
+    expect(await no(file({ ...declared, element: 6n }), alice)).toBe('WrongRefusal')
+    const beyond = Refusal.hash(Refusal.from({ ...refusal, step: 10 }))
+    expect(await no(file({ ...declared, step: 10n }, { ...claim, outputs: hex(beyond) }), alice)).toBe('WrongRefusal')
+    await S.send(world, file(declared), { from: alice })
+    const found = (await world.settlement.refusalOf(idOf(work.hash, alice.address))) as { toObject: () => object }
+    expect(found.toObject()).toEqual({ ...declared, node: 4n, reason: 2n })
+    await S.mineAt(world, closesOf(work) + 1n)
+    await S.settle(world, work, alice)
+    const earned = (TERMS.payment * 5000n * 3n) / (10_000n * 10n)
+    expect(earned).toBe(10_500n)
+    expect(await S.creditsOf(world, TERMS, [requester, alice])).toEqual([TERMS.payment - earned, TERMS.stake + earned])
+    await S.drain(world, TERMS, everybody())
+  })
+
+  test('who claims nothing in time loses the stake, and only then', async () => {
+    const work = await started()
+    const expire = ['expire', work.hash, alice.address, TERMS] as const
+    expect(await no(expire)).toBe('TooEarly')
+    await S.mineAt(world, work.job.deadline)
+    expect(await no(expire)).toBe('TooEarly')
+    await S.mineAt(world, work.job.deadline + 1n)
+    expect(await no(['fileClaim', S.claimed(work), alice.address, NO_REFUSAL, '0x'], alice)).toBe('TooLate')
+    await S.send(world, expire, { from: anybody })
+    expect(await no(expire)).toBe('WrongState')
+    expect(await S.creditsOf(world, TERMS, [requester, alice])).toEqual([TERMS.payment + TERMS.stake, 0n])
+    expect(await S.stateOf(world, work, alice)).toBe('Expired')
+    expect(await no(['cancel', work.hash, TERMS], requester)).toBe('JobTaken')
+    await S.drain(world, TERMS, everybody())
+  })
+
+  test('without a deadline the claim is due a window after taking, and may be disputed a window after it came', async () => {
+    const work = await started({ due: 0 })
+    const takenAt = await S.now(node.provider)
+    const window = Number(work.policy.window)
+    await S.mineAt(world, takenAt + window)
+    expect(await no(['expire', work.hash, alice.address, TERMS])).toBe('TooEarly')
+    await S.mineAt(world, takenAt + window + 1)
+    expect(await no(['fileClaim', S.claimed(work), alice.address, NO_REFUSAL, '0x'], alice)).toBe('TooLate')
+    await S.send(world, ['expire', work.hash, alice.address, TERMS], { from: anybody })
+    expect((await S.creditsOf(world, TERMS, [requester]))[0]).toBe(TERMS.payment + TERMS.stake)
+
+    const second = await started({ due: 0 })
+    await S.mineAt(world, (await S.now(node.provider)) + window - 5)
+    await S.fileClaim(world, second, alice)
+    const closes = (await S.now(node.provider)) + window
+    expect(await no(['expire', second.hash, alice.address, TERMS])).toBe('WrongState')
+    await S.mineAt(world, closes)
+    expect(await no(['settle', second.hash, alice.address, TERMS])).toBe('TooEarly')
+    await S.mineAt(world, closes + 1)
+    await S.settle(world, second, alice)
+    await S.drain(world, TERMS, everybody())
+  })
+
+  test('the requester takes the payment back while nobody has taken the job', async () => {
+    const work = await S.workUnder(world, optimistic)
+    await S.post(world, work)
+    expect(await no(['cancel', work.hash, TERMS], mallory)).toBe('NotRequester')
+    await S.send(world, ['cancel', work.hash, TERMS], { from: requester })
+    expect(await no(['cancel', work.hash, TERMS], requester)).toBe('JobClosed')
+    expect(await no(['take', work.hash, TERMS, alice.address, '0x'], alice, TERMS.stake)).toBe('JobClosed')
+    expect(await no(['post', ...work.args, '0x'], requester, TERMS.payment)).toBe('AlreadyPosted')
+    await S.drain(world, TERMS, everybody())
+    const taken = await started()
+    expect(await no(['cancel', taken.hash, TERMS], requester)).toBe('JobTaken')
+  })
+
+  test('nothing is paid while a game lives, and a refuted claim costs at least half of the stake', async () => {
+    const work = await started()
+    const id = idOf(work.hash, alice.address)
+    const at = await world.settlement.getAddress()
+    const rules = (name: string, ...values: unknown[]) =>
+      S.send(world, [name, at, ...values], { from: anybody, to: world.judge })
+    const judged = async (name: string, ...values: unknown[]) => {
+      const data = world.judge.interface.encodeFunctionData(name, [at, ...values])
+      const error = await node.provider.call({ to: await world.judge.getAddress(), data }).then(
+        () => '',
+        (reason: { data: string }) => world.settlement.interface.parseError(reason.data)!.name,
+      )
+      return error
+    }
+    expect(await no(['refute', id, TERMS])).toBe('NotDispute')
+    expect(await no(['reward', id, bob.address, TERMS])).toBe('NotDispute')
+    expect(await no(['voidJob', work.hash, TERMS])).toBe('NotDispute')
+    expect(await judged('refute', id, TERMS)).toBe('WrongState')
+    await S.fileClaim(world, work, alice)
+    await S.send(world, ['setLive', id, 2], { from: anybody, to: world.judge })
+    await S.mineAt(world, closesOf(work) + 1n)
+    expect(await no(['settle', work.hash, alice.address, TERMS])).toBe('Disputed')
+    expect(await judged('refute', id, { ...TERMS, stake: 1n })).toBe('WrongTerms')
+    expect(await judged('refute', hex(fill(9)), TERMS)).toBe('UnknownJob')
+    expect(await judged('reward', id, bob.address, TERMS)).toBe('WrongState')
+    await rules('refute', id, TERMS)
+    expect(await judged('refute', id, TERMS)).toBe('WrongState')
+    expect(await S.creditsOf(world, TERMS, [requester, alice, bob])).toEqual([TERMS.payment + 4501n, 0n, 0n])
+    expect(await judged('reward', id, bob.address, { ...TERMS, stake: 1n << 90n })).toBe('WrongTerms')
+    await rules('reward', id, bob.address, TERMS)
+    expect(await judged('reward', id, bob.address, TERMS)).toBe('AlreadyRewarded')
+    expect(await S.creditsOf(world, TERMS, [requester, alice, bob])).toEqual([TERMS.payment + 4501n, 0n, 4500n])
+    await S.send(world, ['setLive', id, 0], { from: anybody, to: world.judge })
+    expect(await no(['settle', work.hash, alice.address, TERMS])).toBe('WrongState')
+    await S.drain(world, TERMS, everybody())
+  })
+
+  test('a void job gives everybody back what it paid, in every state of the engagement', async () => {
+    for (const stage of ['Posted', 'Taken', 'Claimed']) {
+      const work = await S.workUnder(world, optimistic)
+      await S.post(world, work)
+      if (stage !== 'Posted') await S.take(world, work, alice)
+      if (stage === 'Claimed') await S.fileClaim(world, work, alice)
+      const at = await world.settlement.getAddress()
+      await S.send(world, ['voidJob', at, work.hash, TERMS], { from: anybody, to: world.judge })
+      const again = S.send(world, ['voidJob', at, work.hash, TERMS], { from: anybody, to: world.judge })
+      await expect(again).rejects.toThrow('refused')
+      const release = ['release', work.hash, alice.address, TERMS] as const
+      expect(await no(['take', work.hash, TERMS, bob.address, '0x'], bob, TERMS.stake)).toBe('VoidedJob')
+      expect(await no(['fileClaim', S.claimed(work), alice.address, NO_REFUSAL, '0x'], alice)).toBe('VoidedJob')
+      expect(await no(['settle', work.hash, alice.address, TERMS])).toBe('VoidedJob')
+      expect(await no(['expire', work.hash, alice.address, TERMS])).toBe('VoidedJob')
+      expect(await no(['cancel', work.hash, TERMS], requester)).toBe('VoidedJob')
+      if (stage === 'Posted') {
+        expect(await no(release)).toBe('WrongState')
+      } else {
+        expect(await S.stateOf(world, work, alice)).toBe('Void')
+        await S.send(world, release, { from: anybody })
+        expect(await no(release)).toBe('WrongState')
+      }
+      const stake = stage === 'Posted' ? 0n : TERMS.stake
+      expect(await S.creditsOf(world, TERMS, [requester, alice])).toEqual([TERMS.payment, stake])
+      await S.drain(world, TERMS, everybody())
+    }
+    const live = await started()
+    expect(await no(['release', live.hash, alice.address, TERMS])).toBe('WrongState')
+    expect(await no(['release', hex(fill(8)), alice.address, TERMS])).toBe('UnknownJob')
+  })
+})
+
+describe('what is refused', () => {
+  const posts = async (policy: Policy.Policy, making: S.Making = {}, value = 70_000n) => {
+    const work = await S.workUnder(world, policy, making)
+    return no(['post', ...work.args, '0x'], requester, value)
+  }
+
+  test('when posting: jobs, policies and terms that nobody could settle fairly', async () => {
+    const named = [alice, bob, mallory].map(({ address }) => address)
+    const quorum = (change: object) =>
+      Policy.from({ ...Policy.quorum('2/3', { replicas: named, window: HOUR }), ...change })
+    const cases: readonly (readonly [string, Policy.Policy, S.Making?, bigint?])[] = [
+      ['WrongKind', Policy.claimed()],
+      ['WrongPolicy', optimistic, { job: { policy: fill(1) } }],
+      ['TooLate', optimistic, { job: { deadline: 5n } }],
+      ['BadJob', optimistic, { job: { deadline: (1n << 40n) - 1n } }],
+      ['BadJob', Policy.optimistic((1n << 64n) - 1n), { due: 0 }],
+      ['UndescribedProgram', optimistic, { job: { program: fill(9) } }],
+      ['ShortMoves', optimistic, { terms: { moveTime: DAY + HOUR - 1 } }],
+      ['ShortMoves', optimistic, { terms: { replayTime: HOUR + 1 } }],
+      ['ShortWindow', Policy.optimistic(DAY + HOUR - 1)],
+      ['NoStake', optimistic, { terms: { stake: 1n } }],
+      ['BadTerms', optimistic, { terms: { refusedShare: 10_001 } }],
+      ['BadTerms', optimistic, { terms: { payment: 1n << 128n } }],
+      ['BadTerms', optimistic, { terms: { stake: 1n << 128n } }],
+      ['BadTerms', optimistic, { terms: { bond: 1n << 128n } }],
+      ['WrongValue', optimistic, {}, 69_999n],
+      ['WrongValue', optimistic, {}, 70_001n],
+      ['WrongValue', optimistic, { terms: { token: await world.token.getAddress() } }],
+      ['NotAToken', optimistic, { terms: { token: mallory.address } }, 0n],
+      ['NoAuditors', Policy.audited(0, { window: HOUR })],
+      ['ShortWindow', Policy.audited(0, { auditors: named })],
+      ['NoVerifier', Policy.from({ ...Policy.claimed(), kind: 'proven' })],
+      ['NoDeadline', Policy.from({ ...Policy.claimed(), kind: 'proven' }), { due: 0 }],
+      ['NoDeadline', quorum({}), { due: 0 }],
+      ['ShortWindow', quorum({ window: 0n })],
+      ['BadTerms', quorum({})], // 70,000 are not three equal shares
+      ['BadSeats', Policy.from({ ...quorum({}), replicas: 65, threshold: 60, auditors: [] })],
+    ]
+    for (const [error, policy, making, value] of cases) {
+      expect([error, await posts(policy, making, value)]).toEqual([error, error])
+    }
+    await S.send(world, ['describe', hex(fill(1)), 2], { from: anybody, to: world.judge })
+    expect(await posts(optimistic)).toBe('NoReferee')
+    expect(await posts(Policy.from({ ...optimistic, auditors: named }))).toBe('')
+  })
+
+  test('malformed policies and jobs that the library would not even write down', async () => {
+    const work = await S.workUnder(world, Policy.optimistic(2 * DAY))
+    const { settlement } = world
+    const { TypedDataEncoder } = await import('ethers')
+    const reposted = (policy: object, change: object = {}) => {
+      const whole = { ...(work.args[1] as object), ...policy }
+      const hash = TypedDataEncoder.hashStruct('Policy', Policy.policyStruct.types, whole as never)
+      return no(
+        ['post', { ...(work.args[0] as object), policy: hash, ...change }, whole, TERMS, '0x'],
+        requester,
+        70_000n,
+      )
+    }
+    const unordered = [bob, alice].map(({ address }) => address).sort((a, b) => (a < b ? 1 : -1))
+    const base = { kind: 2, replicas: 2, threshold: 2, window: HOUR }
+    expect(await reposted({ ...base, auditors: unordered })).toBe('BadSeats')
+    expect(await reposted({ ...base, auditors: [alice.address, alice.address] })).toBe('BadSeats')
+    expect(await reposted({ ...base, auditors: [alice.address] })).toBe('BadSeats')
+    expect(await reposted({ ...base, threshold: 1 })).toBe('BadSeats')
+    expect(await reposted({ ...base, threshold: 3 })).toBe('BadSeats')
+    expect(await reposted({ ...base, replicas: 0, threshold: 0 })).toBe('BadSeats')
+    expect(await reposted({ ...base, auditors: [...unordered].reverse() })).toBe('')
+    expect(await reposted({ kind: 5 })).toBe('WrongKind')
+    expect(await reposted({}, { steps: 0 })).toBe('BadJob')
+    expect(await reposted({}, { commitEvery: 0 })).toBe('BadJob')
+    await expect(
+      node.provider.call({ from: alice.address, to: await settlement.getAddress(), value: 1n }),
+    ).rejects.toThrow()
+    expect(await S.refusalOf(world, ['withdraw', ZeroAddress], { from: mallory })).toBe('NothingToWithdraw')
+  })
+
+  test('when taking and claiming: other terms, kinds, states and times', async () => {
+    const work = await S.workUnder(world, optimistic)
+    const takes = (by: Actor, terms: unknown = TERMS, value = TERMS.stake) =>
+      no(['take', work.hash, terms, by.address, '0x'], by, value)
+    expect(await takes(alice)).toBe('UnknownJob')
+    await S.post(world, work)
+    expect(await takes(alice, { ...TERMS, stake: 1n }, 1n)).toBe('WrongTerms')
+    expect(await takes(alice, TERMS, TERMS.stake - 1n)).toBe('WrongValue')
+    const file = (by: Actor, about: object = S.claimed(work)) =>
+      no(['fileClaim', about, by.address, NO_REFUSAL, '0x'], by)
+    expect(await file(alice)).toBe('WrongState')
+    expect(await no(['expire', work.hash, alice.address, TERMS])).toBe('WrongState')
+    await S.take(world, work, alice)
+    expect(await takes(bob)).toBe('JobTaken')
+    expect(await takes(alice)).toBe('JobTaken')
+    expect(await file(bob)).toBe('WrongState')
+    expect(await file(alice, { ...S.claimed(work), job: hex(fill(5)) })).toBe('WrongState')
+    await S.fileClaim(world, work, alice)
+    expect(await file(alice)).toBe('WrongState')
+    const late = await S.workUnder(world, optimistic)
+    await S.post(world, late)
+    await S.mineAt(world, late.job.deadline)
+    expect(await no(['take', late.hash, TERMS, bob.address, '0x'], bob, TERMS.stake)).toBe('TooLate')
+    await S.send(world, ['cancel', late.hash, TERMS], { from: requester })
+    const seat = ['takeSeat', work.hash, TERMS, bob.address, '0x', [bob.address], 0] as const
+    expect(await no(seat, bob, TERMS.stake)).toBe('WrongKind')
+    expect(await no(['refund', work.hash, TERMS])).toBe('WrongKind')
+    expect(await no(['draw', work.hash, []])).toBe('Drawn')
+    const seal = { job: work.hash, provider: alice.address, commitment: hex(fill(3)) }
+    expect(await no(['seal', seal, '0x'], alice)).toBe('WrongKind')
+  })
+
+  test('a contract without a dispute contract or without the code of quorums is not deployed', async () => {
+    const judge = await world.judge.getAddress()
+    const { deploy } = await import('./node.js')
+    await expect(deploy(node, 'Settlement', ZeroAddress, judge)).rejects.toThrow()
+    await expect(deploy(node, 'Settlement', judge, mallory.address)).rejects.toThrow()
+  })
+})
+
+describe('quorums', () => {
+  const SEATS = [0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46]
+  const inOrder = (actors: readonly Actor[]) => [...actors].sort((a, b) => (a.address < b.address ? -1 : 1))
+  const seated = (count: number) => inOrder(SEATS.slice(0, count).map(world.actor))
+  const policyOf = (seats: readonly Actor[], threshold = (seats.length >> 1) + 1) =>
+    Policy.quorum(`${threshold}/${seats.length}`, { replicas: seats.map(({ address }) => address), window: 6 * HOUR })
+  const SHARED = { ...TERMS, payment: 21_000n }
+
+  async function sit(work: Work, seats: readonly Actor[], only = seats): Promise<void> {
+    const replicas = seats.map(({ address }) => address)
+    for (const by of only) {
+      const seat = ['takeSeat', work.hash, work.terms, by.address, '0x', replicas, seats.indexOf(by)] as const
+      await S.send(world, seat, { from: by, value: work.terms.stake })
+    }
+  }
+
+  async function sealAll(seals: readonly S.Sealed[]): Promise<void> {
+    for (const { seal, by } of seals) await S.send(world, ['seal', sealOf(seal), '0x'], { from: by })
+  }
+  const sealOf = (seal: unknown) => S.wire(Seal.sealStruct, seal)
+
+  /** Posted, all seats taken, these answers sealed. */
+  async function sealed(seats: readonly Actor[], answers: readonly number[], making: S.Making = {}) {
+    const work = await S.workUnder(world, policyOf(seats), { ...making, terms: { ...SHARED, ...making.terms } })
+    await S.post(world, work)
+    await sit(work, seats)
+    const seals = answers.map((answer, i) => S.sealedBy(work, seats[i], { answer }))
+    await sealAll(seals)
+    return { work, seals }
+  }
+
+  const revealAll = (seals: readonly S.Sealed[], all = seals) =>
+    Promise.all(seals.map((one) => S.revealOf(world, one, all)))
+  const agree = async (work: Work, seals: readonly S.Sealed[], only = seals, drawn: readonly string[] = []) =>
+    [
+      'settleQuorum',
+      work.args[0],
+      work.args[1],
+      drawn,
+      S.sealArgs(seals),
+      await revealAll(only, seals),
+      NO_REFUSAL,
+    ] as const
+  const shows = async (own: S.Sealed, seals: readonly S.Sealed[], declared: object = NO_REFUSAL) =>
+    ['reveal', S.sealArgs(seals), await S.revealOf(world, own, seals), declared] as const
+  const due = ({ job, policy }: Work) => job.deadline + policy.window
+  const over = ({ job, policy }: Work) => job.deadline + 2n * policy.window
+  const settleAll = async (work: Work, seats: readonly Actor[]) => {
+    for (const by of seats) await S.settle(world, work, by)
+  }
+
+  test('seven replicas that agree are found to for at most 250,000 gas, and each earns its share', async () => {
+    const seats = seated(7)
+    const { work, seals } = await sealed(seats, [7, 7, 7, 7, 7, 7, 7])
+    const agreed = await S.send(world, await agree(work, seals), { from: anybody })
+    console.log('gas of settleQuorum with 7 reveals:', Number(agreed.gasUsed))
+    expect(agreed.gasUsed).toBeLessThanOrEqual(250_000n)
+    expect(S.eventsOf(world, agreed)).toEqual(['QuorumAgreed'])
+    expect(await no(await agree(work, seals))).toBe('Agreed')
+    expect(await S.stateOf(world, work, seats[3])).toBe('Claimed')
+    expect(await no(['settle', work.hash, seats[3].address, work.terms])).toBe('TooEarly')
+    await S.mineAt(world, over(work) + 1n)
+    expect(await no(['refund', work.hash, work.terms])).toBe('NothingLeft')
+    const first = await S.settle(world, work, seats[0])
+    console.log('gas of settling one seat:', Number(first.gasUsed))
+    await settleAll(work, seats.slice(1))
+    expect(await no(['settle', work.hash, seats[3].address, work.terms])).toBe('WrongState')
+    expect(await S.creditsOf(world, work.terms, seats)).toEqual(seats.map(() => 3000n + TERMS.stake))
+    expect(await S.stateOf(world, work, seats[3])).toBe('Paid')
+    await S.drain(world, work.terms, [...everybody(), ...seats])
+  })
+
+  test('who dissents keeps its stake, who is silent loses it, and what nobody earned goes back', async () => {
+    const seats = seated(7)
+    const work = await S.workUnder(world, policyOf(seats), { terms: SHARED })
+    await S.post(world, work)
+    await sit(work, seats, seats.slice(0, 6)) // one seat stays empty
+    const answers = [7, 8, 7, 7, 7] // one takes its seat and seals nothing
+    const seals = answers.map((answer, i) => S.sealedBy(work, seats[i], { answer }))
+    await sealAll(seals)
+    const agreeing = seals.filter((_, i) => i !== 1)
+    const call = await agree(work, seals, agreeing)
+    expect(await no(call)).toBe('SealsOpen')
+    await S.mineAt(world, work.job.deadline)
+    expect(await no(call)).toBe('SealsOpen')
+    await S.mineAt(world, work.job.deadline + 1n)
+    const late = S.sealedBy(work, seats[5])
+    expect(await no(['seal', sealOf(late.seal), '0x'], seats[5])).toBe('TooLate')
+    await S.send(world, call, { from: anybody })
+    expect(await no(['refund', work.hash, work.terms])).toBe('TooEarly')
+    await S.send(world, await shows(seals[1], seals), { from: seats[1] })
+    expect(await no(await shows(seals[1], seals), seats[1])).toBe('WrongState')
+    expect(await S.stateOf(world, work, seats[1])).toBe('Claimed')
+    await S.mineAt(world, due(work))
+    expect(await no(['expire', work.hash, seats[5].address, work.terms])).toBe('TooEarly')
+    await S.mineAt(world, due(work) + 1n)
+    expect(await no(await shows(seals[1], seals), seats[1])).toBe('TooLate')
+    for (const by of seats.slice(0, 5))
+      expect(await no(['expire', work.hash, by.address, work.terms])).toBe('WrongState')
+    await S.send(world, ['expire', work.hash, seats[5].address, work.terms], { from: anybody })
+    await S.send(world, ['refund', work.hash, work.terms], { from: anybody })
+    expect(await no(['refund', work.hash, work.terms])).toBe('NothingLeft')
+    expect(await S.creditsOf(world, work.terms, [requester])).toEqual([3n * 3000n + TERMS.stake])
+    await S.mineAt(world, over(work) + 1n)
+    await settleAll(work, seats.slice(0, 5))
+    const [pay, stake] = [3000n + TERMS.stake, TERMS.stake]
+    expect(await S.creditsOf(world, work.terms, seats)).toEqual([pay, stake, pay, pay, pay, 0n, 0n])
+    await S.drain(world, work.terms, [...everybody(), ...seats])
+  })
+
+  test('one that sealed and never revealed loses its stake; without agreement everybody else gets everything back', async () => {
+    const seats = seated(3)
+    const { work, seals } = await sealed(seats, [7, 8, 9])
+    for (const i of [0, 1]) await S.send(world, await shows(seals[i], seals), { from: anybody })
+    await S.mineAt(world, due(work) + 1n)
+    await S.send(world, ['refund', work.hash, work.terms], { from: anybody })
+    await S.send(world, ['expire', work.hash, seats[2].address, work.terms], { from: anybody })
+    expect(await no(['settle', work.hash, seats[0].address, work.terms])).toBe('TooEarly')
+    await S.mineAt(world, over(work) + 1n)
+    expect(await no(['settle', work.hash, seats[2].address, work.terms])).toBe('WrongState')
+    await settleAll(work, seats.slice(0, 2))
+    expect(await S.creditsOf(world, work.terms, [requester, ...seats])).toEqual([
+      21_000n + TERMS.stake,
+      TERMS.stake,
+      TERMS.stake,
+      0n,
+    ])
+    await S.drain(world, work.terms, [...everybody(), ...seats])
+  })
+
+  test('who agrees earns, whether it showed its claim before the others, with them or after them', async () => {
+    const seats = seated(5)
+    const { work, seals } = await sealed(seats, [7, 7, 7, 7, 7])
+    await S.send(world, await shows(seals[0], seals), { from: anybody })
+    await S.send(world, await agree(work, seals, seals.slice(1, 4)), { from: anybody })
+    for (const i of [0, 4]) {
+      await S.send(world, await shows(seals[i], seals), { from: anybody })
+      expect(await no(await shows(seals[i], seals))).toBe('WrongState')
+    }
+    expect(await no(await shows(seals[2], seals))).toBe('WrongState')
+    await S.mineAt(world, over(work) + 1n)
+    await settleAll(work, seats)
+    expect(await S.creditsOf(world, work.terms, seats)).toEqual(seats.map(() => 4200n + TERMS.stake))
+    await S.drain(world, work.terms, [...everybody(), ...seats])
+  })
+
+  test('an agreed claim may be refuted, seat by seat; its share goes back', async () => {
+    const seats = seated(3)
+    const { work, seals } = await sealed(seats, [7, 7, 8])
+    const at = await world.settlement.getAddress()
+    const refute = (by: Actor) =>
+      S.send(world, ['refute', at, idOf(work.hash, by.address), work.terms], { from: anybody, to: world.judge })
+    await expect(refute(seats[0])).rejects.toThrow('refused')
+    await S.send(world, await agree(work, seals, seals.slice(0, 2)), { from: anybody })
+    await S.send(world, await shows(seals[2], seals), { from: anybody })
+    const found = (await world.settlement.engagementOf(idOf(work.hash, seats[0].address))) as unknown[]
+    expect([found[1], found[3]]).toEqual([hex(Claim.hash(claimOf(work.job))), over(work)])
+    await refute(seats[0])
+    await expect(refute(seats[0])).rejects.toThrow('refused')
+    await refute(seats[2])
+    expect(await no(await shows(seals[0], seals))).toBe('WrongState')
+    await S.mineAt(world, over(work) + 1n)
+    await S.send(world, ['refund', work.hash, work.terms], { from: anybody })
+    await S.settle(world, work, seats[1])
+    expect(await no(['settle', work.hash, seats[0].address, work.terms])).toBe('WrongState')
+    for (const by of [seats[0], seats[2]]) {
+      const reward = ['reward', at, idOf(work.hash, by.address), bob.address, work.terms] as const
+      await S.send(world, reward, { from: anybody, to: world.judge })
+    }
+    expect(await S.creditsOf(world, work.terms, [requester, bob, ...seats])).toEqual([
+      14_000n + 2n * 4501n,
+      2n * 4500n,
+      0n,
+      7000n + TERMS.stake,
+      0n,
+    ])
+    await S.drain(world, work.terms, [...everybody(), ...seats])
+  })
+
+  test('a refuted replica is no voice for an agreement', async () => {
+    const seats = seated(3)
+    const { work, seals } = await sealed(seats, [7, 7, 7])
+    await S.send(world, await shows(seals[0], seals), { from: anybody })
+    const refute = [
+      'refute',
+      await world.settlement.getAddress(),
+      idOf(work.hash, seats[0].address),
+      work.terms,
+    ] as const
+    await S.send(world, refute, { from: anybody, to: world.judge })
+    expect(await no(await agree(work, seals))).toBe('RefutedReplica')
+    await S.send(world, await agree(work, seals, seals.slice(1)), { from: anybody })
+    expect(await no(await shows(seals[0], seals))).toBe('WrongState')
+    await S.mineAt(world, over(work) + 1n)
+    await settleAll(work, seats.slice(1))
+    await S.send(world, ['refund', work.hash, work.terms], { from: anybody })
+    const reward = ['reward', ...refute.slice(1, 3), bob.address, work.terms] as const
+    await S.send(world, reward as never, { from: anybody, to: world.judge })
+    await S.drain(world, work.terms, [...everybody(), ...seats])
+  })
+
+  test('a void quorum gives back the payment and every stake, before and after agreement', async () => {
+    for (const isAgreed of [false, true]) {
+      const seats = seated(3)
+      const { work, seals } = await sealed(seats, [7, 7, 8])
+      if (isAgreed) await S.send(world, await agree(work, seals, seals.slice(0, 2)), { from: anybody })
+      const at = await world.settlement.getAddress()
+      await S.send(world, ['voidJob', at, work.hash, work.terms], { from: anybody, to: world.judge })
+      expect(await no(await agree(work, seals, seals.slice(0, 2)))).toBe('VoidedJob')
+      expect(await no(await shows(seals[2], seals))).toBe('VoidedJob')
+      expect(await no(['refund', work.hash, work.terms])).toBe('VoidedJob')
+      for (const by of seats) {
+        expect(await S.stateOf(world, work, by)).toBe('Void')
+        await S.send(world, ['release', work.hash, by.address, work.terms], { from: anybody })
+      }
+      expect(await S.creditsOf(world, work.terms, [requester, ...seats])).toEqual([
+        21_000n,
+        ...seats.map(() => TERMS.stake),
+      ])
+      await S.drain(world, work.terms, [...everybody(), ...seats])
+    }
+  })
+
+  test('a job may be voided when all its shares are gone: the stakes that are left are released', async () => {
+    const seats = seated(3)
+    const { work, seals } = await sealed(seats, [7, 8, 9])
+    for (const one of seals) await S.send(world, await shows(one, seals), { from: anybody })
+    await S.mineAt(world, due(work) + 1n)
+    await S.send(world, ['refund', work.hash, work.terms], { from: anybody })
+    const at = await world.settlement.getAddress()
+    await S.send(world, ['voidJob', at, work.hash, work.terms], { from: anybody, to: world.judge })
+    for (const by of seats) await S.send(world, ['release', work.hash, by.address, work.terms], { from: anybody })
+    await S.drain(world, work.terms, [...everybody(), ...seats])
+  })
+
+  test('a refused run is agreed upon with its record, which every replica has sealed as such', async () => {
+    const refusal = Refusal.from({ step: 4, node: 4, element: 5, reason: 'nan' })
+    const declared = { refused: true, step: 4n, node: 4, element: 5n, reason: 1 }
+    const tag = (await world.settlement.REFUSED_SALT()) as string
+    const salt = Uint8Array.from({ length: 32 }, (_, i) =>
+      i < 16 ? Number.parseInt(tag.slice(2 + 2 * i, 4 + 2 * i), 16) : 9,
+    )
+    const seats = seated(3)
+    const work = await S.workUnder(world, policyOf(seats), { terms: SHARED })
+    await S.post(world, work)
+    await sit(work, seats)
+    const claim = Claim.from({ ...claimOf(work.job), outputs: Refusal.hash(refusal) })
+    const own = (by: Actor, opening: Uint8Array): S.Sealed => ({
+      claim,
+      salt: opening,
+      seal: Seal.sealOf(claim, by.sign.address as `0x${string}`, opening),
+      by,
+    })
+    const seals = [own(seats[0], salt), own(seats[1], salt), own(seats[2], fill(3))] // the last one does not say that it was refused
+    await sealAll(seals)
+    const agreeing = (await agree(work, seals, seals.slice(0, 2))).slice(0, -1) as unknown as readonly [
+      string,
+      ...unknown[],
+    ]
+    expect(await no([...agreeing, NO_REFUSAL])).toBe('WrongRefusal')
+    expect(await no([...agreeing, { ...declared, step: 5n }])).toBe('WrongRefusal')
+    const all = (await agree(work, seals)).slice(0, -1) as unknown as readonly [string, ...unknown[]]
+    expect(await no([...all, declared])).toBe('WrongRefusal')
+    await S.send(world, [...agreeing, declared], { from: anybody })
+    expect(await no(await shows(seals[2], seals, declared))).toBe('WrongRefusal')
+    await S.send(world, await shows(seals[2], seals), { from: anybody })
+    const found = async (by: Actor) =>
+      ((await world.settlement.refusalOf(idOf(work.hash, by.address))) as { refused: boolean }).refused
+    expect(await Promise.all(seats.map(found))).toEqual([true, true, false])
+    await S.mineAt(world, over(work) + 1n)
+    await settleAll(work, seats)
+    await S.send(world, ['refund', work.hash, work.terms], { from: anybody })
+    const earned = (7000n * 5000n * 4n) / 100_000n
+    expect(await S.creditsOf(world, work.terms, seats)).toEqual([earned + 9001n, earned + 9001n, 9001n])
+    await S.drain(world, work.terms, [...everybody(), ...seats])
+  })
+
+  test('seats are their replicas\u2019, seals are one each, and the list of seals is the whole one', async () => {
+    const seats = seated(3)
+    const replicas = seats.map(({ address }) => address)
+    const work = await S.workUnder(world, policyOf(seats), { terms: SHARED })
+    await S.post(world, work)
+    const seat = (by: Actor, at: number, list = replicas) =>
+      no(['takeSeat', work.hash, work.terms, by.address, '0x', list, at], by, TERMS.stake)
+    expect(await no(['take', work.hash, work.terms, seats[0].address, '0x'], seats[0], TERMS.stake)).toBe('WrongKind')
+    expect(await seat(mallory, 0)).toBe('NotASeat')
+    expect(await seat(seats[0], 1)).toBe('NotASeat')
+    expect(await seat(seats[0], 3)).toBe('NotASeat')
+    expect(await seat(mallory, 0, [mallory.address])).toBe('WrongReplicas')
+    expect(await no(['draw', work.hash, replicas])).toBe('Drawn')
+    await sit(work, seats)
+    expect(await seat(seats[0], 0)).toBe('WrongState')
+    expect(await no(['fileClaim', S.claimed(work), seats[0].address, NO_REFUSAL, '0x'], seats[0])).toBe('WrongKind')
+    const seals = seats.map((by) => S.sealedBy(work, by))
+    const seal = (value: object, by: Actor) => no(['seal', value, '0x'], by)
+    const first = sealOf(seals[0].seal)
+    expect(await seal({ ...first, commitment: hex(fill(0)) }, seats[0])).toBe('EmptySeal')
+    expect(await seal(first, mallory)).toBe('MalformedSignature')
+    expect(await seal({ ...first, provider: mallory.address }, mallory)).toBe('WrongState')
+    await S.send(world, ['seal', first, '0x'], { from: seats[0] })
+    expect(await seal(first, seats[0])).toBe('WrongState')
+    const signature = hex(
+      await Signer.sign(seats[1].sign, { struct: Seal.sealStruct, value: seals[1].seal, domain: world.domain }),
+    )
+    await S.send(world, ['seal', sealOf(seals[1].seal), signature], { from: anybody })
+    await sealAll(seals.slice(2))
+    const call = await agree(work, seals)
+    const withList = (list: unknown[]) => no([...call.slice(0, 4), list, ...call.slice(5)] as never)
+    const [a, b, c] = S.sealArgs(seals) as object[]
+    expect(await withList([a, b])).toBe('WrongSeals')
+    expect(await withList([a, b, { ...c, commitment: hex(fill(3)) }])).toBe('WrongSeals')
+    expect(await withList([a, b, { ...c, job: hex(fill(3)) }])).toBe('WrongSeals')
+    expect(await withList([a, a, b])).toBe('DuplicateSigner')
+    expect(await withList([b, a, c])).toBe('BadOrder')
+    expect(await no(await agree(work, seals, seals.slice(0, 1)))).toBe('Pending')
+    const other = S.sealedBy(work, seats[0], { answer: 8 })
+    expect(await no(await shows(other, seals))).toBe('WrongSeal')
+    const alone = await S.revealOf(world, seals[0], seals.slice(0, 1))
+    expect(await no(['reveal', S.sealArgs(seals), alone, NO_REFUSAL])).toBe('WrongSealSet')
+    const forged = [...(await S.revealOf(world, seals[0], seals)).slice(0, 2), '0x']
+    expect(await no(['reveal', S.sealArgs(seals), forged, NO_REFUSAL])).toBe('MalformedSignature')
+    const elsewhere = await S.workUnder(world, optimistic)
+    await S.post(world, elsewhere)
+    expect(await no(['settleQuorum', ...elsewhere.args.slice(0, 2), [], [], [], NO_REFUSAL])).toBe('WrongKind')
+  })
+
+  describe('drawn', () => {
+    const pool = () => inOrder([...SEATS, 0x47, 0x48].map(world.actor))
+    async function posted() {
+      const candidates = pool().map(({ address }) => address)
+      const policy = Policy.quorum('2/3', { candidates: hashCandidates(candidates), window: 6 * HOUR })
+      const work = await S.workUnder(world, policy, { terms: SHARED })
+      const block = (await S.post(world, work)).blockNumber
+      return { candidates, policy, work, block }
+    }
+    const mine = (blocks: number) => node.provider.send('anvil_mine', [`0x${blocks.toString(16)}`])
+
+    test('a later block draws the seats that the library draws from its hash, and no other', async () => {
+      for (let i = 0; i < 5; i++) {
+        const { candidates, policy, work, block } = await posted()
+        const draws = ['draw', work.hash, candidates] as const
+        const sits = ['takeSeat', work.hash, work.terms, candidates[0], '0x', candidates, 0] as const
+        expect(await no(draws)).toBe('NotDrawn')
+        expect(await no(sits, pool()[0], TERMS.stake)).toBe('NotDrawn')
+        await mine(8)
+        expect(await no(['draw', work.hash, candidates.slice(1)])).toBe('WrongReplicas')
+        const receipt = await S.send(world, draws, { from: anybody })
+        if (i === 0) console.log('gas of drawing 3 of 9:', Number(receipt.gasUsed))
+        const { args } = world.settlement.interface.parseLog(receipt.logs[0])!
+        const beacon = (await node.provider.getBlock(block + 8))!.hash!
+        expect(args.beacon).toBe(beacon)
+        const source = { job: fromHex(work.hash.slice(2)), candidates, beacon: fromHex(beacon.slice(2)) }
+        const expected = draw(policy, source)
+        expect((args.replicas as string[]).map((one) => one.toLowerCase())).toEqual(expected)
+        expect(await no(draws)).toBe('Drawn')
+        const seats = expected.map((one) => pool().find(({ address }) => address === one)!)
+        await sit(work, seats)
+        const seals = seats.map((by) => S.sealedBy(work, by))
+        await sealAll(seals)
+        expect(await no(await agree(work, seals))).toBe('WrongReplicas')
+        await S.send(world, await agree(work, seals, seals, expected), { from: anybody })
+        await S.mineAt(world, over(work) + 1n)
+        await settleAll(work, seats)
+        await S.drain(world, work.terms, [...everybody(), ...seats])
+      }
+    })
+
+    test('a block is remembered for a day, and a job whose block is lost goes back', async () => {
+      const { candidates, work } = await posted()
+      const late = await posted()
+      await mine(300) // further back than BLOCKHASH knows
+      await S.send(world, ['draw', work.hash, candidates], { from: anybody })
+      const history = '0x0000F90827F1C53a10cb7A02335B175320002935'
+      const code = await node.provider.getCode(history)
+      expect(code).not.toBe('0x')
+      await node.provider.send('anvil_setCode', [history, '0x'])
+      expect(await no(['draw', late.work.hash, candidates])).toBe('LostBeacon')
+      await node.provider.send('anvil_setCode', [history, code])
+      await S.send(world, ['cancel', late.work.hash, late.work.terms], { from: requester })
+    })
+
+    test('candidates out of order, twice or too few draw nobody', async () => {
+      const { TypedDataEncoder, AbiCoder, keccak256 } = await import('ethers')
+      const [a, b, c] = pool().map(({ address }) => address)
+      for (const candidates of [
+        [b, a, c],
+        [a, a, b],
+        [a, b],
+        [ZeroAddress, a, b],
+      ]) {
+        const extension = keccak256(AbiCoder.defaultAbiCoder().encode(['address[]'], [candidates]))
+        const policy = Policy.quorum('2/3', { candidates: fromHex(extension.slice(2)), window: 6 * HOUR })
+        expect(
+          TypedDataEncoder.hashStruct('Policy', Policy.policyStruct.types, S.wire(Policy.policyStruct, policy)),
+        ).toBe(hex(Policy.hash(policy)))
+        const work = await S.workUnder(world, policy, { terms: SHARED })
+        await S.post(world, work)
+        await mine(9)
+        expect(await no(['draw', work.hash, candidates])).toBe('BadCandidates')
+      }
+    })
   })
 })
