@@ -28,5 +28,7 @@ export async function outcomesOf(harness: Contract, calls: readonly Call[]): Pro
 
 function textOf({ interface: abi }: Contract, name: string, { done, data }: Outcome): string {
   if (done) return abi.decodeFunctionResult(name, data).toArray(true).flat(9).join(' ')
-  return abi.parseError(data)?.name ?? `reverted with ${data === '' ? 'nothing' : data}`
+  // Calldata that is not of the function's types.
+  if (data === '0x') return 'reverted with nothing'
+  return abi.parseError(data)?.name ?? `reverted with ${data}`
 }

@@ -6,7 +6,8 @@ import { DTYPES, sizeOf, tensor, type DType, type Tensor } from '../../src/core/
 import { TABLES } from '../../src/exact/elementary/index.js'
 import { OPS } from '../../src/exact/ops/index.js'
 import type { ExactOp } from '../../src/exact/op.js'
-import { differencesOf, sampleOf } from './elements.js'
+import type { Attributes } from '../../src/exact/program.js'
+import { differencesOf, sampleOf, withoutZeros } from './elements.js'
 import { callBytes } from './exact.js'
 import { deploy, startNode, type EvmNode } from './node.js'
 
@@ -65,7 +66,7 @@ describe.each(DECIDED.filter(({ name }) => !/Cast$/.test(name)).map((op) => [op.
         const inputs = Array.from({ length: arityOf(op) }, (_, i) => sampleOf(dtype, [COUNT], `${name} ${i}`))
         if (op.faults !== undefined) withoutZeros(inputs[1])
         for (const right of op.attributes.length === 0 ? [undefined] : [0, 1]) {
-          const attributes = right === undefined ? {} : { right }
+          const attributes: Attributes = right === undefined ? {} : { right }
           expect(await differencesOf(harness, name, { inputs, attributes })).toEqual([])
         }
       },
@@ -73,12 +74,6 @@ describe.each(DECIDED.filter(({ name }) => !/Cast$/.test(name)).map((op) => [op.
     )
   },
 )
-
-/** Integers by which one may divide. */
-function withoutZeros({ data }: Tensor): void {
-  const cells = data as unknown as { [i: number]: number | bigint }
-  for (let i = 0; i < data.length; i++) if (Number(data[i]) === 0) cells[i] = typeof data[i] === 'bigint' ? 3n : 3
-}
 
 describe('casts in the contract', () => {
   const pairs = ALL.flatMap((from) => ALL.map((to) => [from, to] as const))
@@ -165,7 +160,6 @@ describe('what one operation costs', () => {
         const operation = { op: number(name), dtype: 1, target: 1, attribute: 0, a: a[i], b: b[i] }
         worst = Math.max(worst, Number((await harness.gasOf(operation)).used))
       }
-      console.log(`${name} ${worst}`)
       expect(worst).toBeLessThan(60_000)
     },
     30_000,

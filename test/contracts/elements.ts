@@ -64,6 +64,12 @@ function moderate([infinity, fraction]: readonly [bigint, bigint], word: bigint)
   return (exponent << fraction) | rest | (word & (1n << 40n) ? infinity + (1n << fraction) : 0n)
 }
 
+/** Makes of a tensor one by whose elements integers may be divided. */
+export function withoutZeros({ data }: Tensor): void {
+  const cells = data as unknown as { [i: number]: number | bigint }
+  for (let i = 0; i < data.length; i++) if (Number(data[i]) === 0) cells[i] = typeof data[i] === 'bigint' ? 3n : 3
+}
+
 /** The payload of a result as it is committed. */
 export const payloadOf = (tensor: Tensor): Uint8Array => canonical(tensor.dtype, bytesOf(tensor).slice())
 
