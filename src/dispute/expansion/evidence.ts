@@ -3,7 +3,6 @@
  * @module
  */
 import type { Bytes32 } from '../../core/bytes.js'
-import { decodeAbi } from '../../core/abi.js'
 import type { Program } from '../../exact/program.js'
 import { tileGrid, tileOf } from '../../merkle/tiles.js'
 import { EMPTY_ROOT, hashLeaf, rootFromInclusion, type Path } from '../../merkle/tree.js'
@@ -18,8 +17,8 @@ import {
   type StepOpening,
 } from '../openings.js'
 import { NO_LEAF } from '../proof.js'
+import { proveChoice, proveChoiceSize, type OwnChoice } from './choice.js'
 import { blockAt, firstFault, type ExpansionFault, type Finding } from './finding.js'
-import { CHOICE } from './leaves.js'
 import { CHUNK, PADDING, type LinePlan, type Source } from './plan.js'
 
 /** The expanded element, and where its step's values are known. */
@@ -45,10 +44,11 @@ export interface OtherExpansion {
   readonly tree: { path(index: number): Path }
 }
 
-/** A function of the referee, and what it takes behind the case. */
+/** A function of a referee, and what it takes behind the case. */
 export interface ExpansionProof {
-  readonly fault: ExpansionFault
-  readonly evidence: Readonly<Record<string, unknown>>
+  readonly referee: 'expansion' | 'choice'
+  readonly fault: string
+  readonly evidence: readonly unknown[]
 }
 
 /**
@@ -58,21 +58,27 @@ export interface ExpansionProof {
 export function proveExpansion(subject: Subject, own: Expansion, other: OtherExpansion): ExpansionProof {
   const found = other.index === undefined ? undefined : { index: other.index, leaf: other.leaf }
   const finding = firstFault(own, found)
+  if (isChoice(own)) return proveChoice(subject, own, { finding, leaf: found?.leaf ?? own.leaves[0] })
   const leaf = (index: number): LeafOpening => ({
     leaf: index === other.index ? other.leaf : own.leaves[index],
     path: other.tree.path(index),
   })
   const evidence = EVIDENCE[finding.fault]({ subject, own, finding, leaf })
-  return { fault: finding.fault, evidence: { subject: openSubject(subject), ...evidence } }
+  return { referee: 'expansion', fault: finding.fault, evidence: [{ subject: openSubject(subject), ...evidence }] }
 }
 
 /** The proof that a tree has another number of leaves than the element's expansion. */
 export function proveSize(
   subject: Subject,
-  { size, root }: { readonly size: number; readonly root: Bytes32 },
+  own: Expansion,
+  found: { readonly size: number; readonly root: Bytes32 },
 ): ExpansionProof {
-  return { fault: 'size', evidence: { subject: openSubject(subject), size, root } }
+  if (isChoice(own)) return proveChoiceSize(subject, own, found)
+  const { size, root } = found
+  return { referee: 'expansion', fault: 'size', evidence: [{ subject: openSubject(subject), size, root }] }
 }
+
+const isChoice = (own: Expansion): own is OwnChoice => own.plan.kind === 'witness'
 
 function openSubject({ program, step, values, value, element }: Subject) {
   const node = program.values[value]
@@ -123,7 +129,7 @@ function openItem({ program, values, value }: Subject, { operand, element }: Sou
 function aboutGroup(known: Known) {
   const { finding, leaf } = known
   const { index, side, member } = finding
-  return { index, side, member, head: leaf(index), item: itemOf(known), chosen: chosenOf(known) }
+  return { index, side, member, head: leaf(index), item: itemOf(known) }
 }
 
 /** What shows the magnitude of the member that the finding names; nothing for what is no member. */
@@ -142,29 +148,19 @@ function itemOf({ subject, own, finding, leaf }: Known): LeafOpening {
     }
     case 'line':
       return member < BigInt(plan.members) ? openItem(subject, plan.member(place)) : NO_LEAF
-    case 'witness': {
-      const operand = plan.choice === 'last' ? 1 : 0
-      const element = place - operand
-      return element >= 0 && holds(own, operand, element) ? openItem(subject, { operand, element }) : NO_LEAF
-    }
+    default:
+      return NO_LEAF
   }
 }
 
 const holds = ({ operands }: Expansion, operand: number, element: number): boolean =>
   element < operands[operand].data.length
 
-/** Of an extreme that another beats: the tile of what was chosen. */
-function chosenOf({ subject, own: { plan }, finding, leaf }: Known): LeafOpening {
-  if (plan.kind !== 'witness' || plan.choice === 'last' || finding.fault !== 'larger') return NO_LEAF
-  const [element] = decodeAbi(CHOICE, leaf(0).leaf)
-  return openItem(subject, { operand: 0, element: Number(element) })
-}
-
 function aboutTerm(known: Known) {
   const { own, finding, leaf } = known
-  const { index, side, term } = finding
+  const { index, term } = finding
   const head = own.kind === 'line' ? 0 : index - (index % 4)
-  return { index, side, term, head: leaf(head), units: leaf(index), ...termOf(known, head) }
+  return { index, term, head: leaf(head), units: leaf(index), ...termOf(known, head) }
 }
 
 /** The tiles of a term; none in the padding. Of an update also that of its index. */
@@ -210,19 +206,10 @@ function aboutTail({ own: { kind }, finding: { fault, index, side }, leaf }: Kno
   }
 }
 
-function aboutResult({ subject, own, leaf }: Known) {
-  const { plan, size } = own
-  const { values, value, element } = subject
+function aboutResult({ subject: { values, value, element }, own, leaf }: Known) {
   return {
-    head: plan.kind === 'line' ? leaf(0) : NO_LEAF,
-    last: leaf(size - 1),
-    chosen: plan.kind === 'witness' ? openItem(subject, chosenSource(own)) : NO_LEAF,
+    head: own.kind === 'line' ? leaf(0) : NO_LEAF,
+    last: leaf(own.size - 1),
     output: openElement(values, value, element),
   }
-}
-
-function chosenSource({ plan, leaves }: Expansion): Source {
-  const witness = Number(decodeAbi(CHOICE, leaves[0])[0])
-  if (plan.kind !== 'witness' || plan.choice !== 'last') return { operand: 0, element: witness }
-  return witness === 0 ? { operand: 0, element: plan.old } : { operand: 2, element: witness - 1 }
 }

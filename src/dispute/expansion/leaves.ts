@@ -239,8 +239,8 @@ function extreme({ candidates, choice }: WitnessPlan, { data }: Tensor): number 
   return best
 }
 
-/** An extreme of floats is without a negative zero; an update keeps its bits. */
-function chosenBits({ choice, old }: WitnessPlan, operands: readonly Tensor[], witness: number): bigint {
+/** The bits of what a witness names. An extreme of floats is without a negative zero; an update keeps its bits. */
+export function chosenBits({ choice, old }: WitnessPlan, operands: readonly Tensor[], witness: number): bigint {
   if (choice === 'last') return witness === 0 ? elementBits(operands[0], old) : elementBits(operands[2], witness - 1)
   const { dtype, data } = operands[0]
   return isFloat(dtype) ? roundedBits(dtype, data[witness] as number) : elementBits(operands[0], witness)
