@@ -1,10 +1,11 @@
-import { ZeroAddress } from 'ethers'
+import { AbiCoder, ZeroAddress, id, keccak256 } from 'ethers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { draw, hashCandidates } from '../../src/attest/policies.js'
 import { fromHex } from '../../src/core/bytes.js'
-import { Claim, Policy, Refusal, Seal, Signer } from '../../src/receipt/index.js'
+import { commitSettlement, proveEntry, type Entry, type Settlement } from '../../src/merkle/settlement.js'
+import { Claim, Policy, Receipt, Refusal, Seal, Signer, TypedData, Verdict } from '../../src/receipt/index.js'
 import { claimOf, fill } from '../receipt/samples.js'
-import { startNode, type EvmNode } from './node.js'
+import { CHAIN_ID, deploy, startNode, type EvmNode } from './node.js'
 import * as S from './settlement.js'
 import { DAY, HOUR, NO_REFUSAL, TERMS, hex, idOf, type Actor, type Work, type World } from './settlement.js'
 
@@ -20,6 +21,7 @@ let mallory: Actor
 let anybody: Actor
 beforeAll(async () => {
   node = await startNode()
+  node.provider.pollingInterval = 20
   const all = [REQUESTER, ALICE, BOB, MALLORY, ANYBODY, ...Array.from({ length: 9 }, (_, i) => 0x40 + i)]
   await S.endow(node, all)
 }, 60_000)
@@ -365,9 +367,8 @@ describe('what is refused', () => {
 
   test('a contract without a dispute contract or without the code of quorums is not deployed', async () => {
     const judge = await world.judge.getAddress()
-    const { deploy } = await import('./node.js')
-    await expect(deploy(node, 'Settlement', ZeroAddress, judge)).rejects.toThrow()
-    await expect(deploy(node, 'Settlement', judge, mallory.address)).rejects.toThrow()
+    await expect(deploy(world.node, 'Settlement', ZeroAddress, judge)).rejects.toThrow()
+    await expect(deploy(world.node, 'Settlement', judge, mallory.address)).rejects.toThrow()
   })
 })
 
@@ -773,4 +774,476 @@ describe('quorums', () => {
       }
     })
   })
+})
+
+describe('audited', () => {
+  const auditors = () => [bob, mallory]
+  const policy = (samples = 0) =>
+    Policy.audited(samples, { auditors: auditors().map(({ address }) => address), window: 6 * HOUR })
+
+  async function claimedWork(samples = 0): Promise<Work> {
+    const work = await started({}, policy(samples))
+    await S.fileClaim(world, work, alice)
+    return work
+  }
+
+  const receiptOf = (work: Work, by: Actor, answer = 7) =>
+    Receipt.from({
+      claim: claimOf(work.job, answer),
+      provider: by.sign.address,
+      sealSet: fill(0),
+      metadata: fill(8),
+      issuedAt: 5,
+    })
+
+  const FOUND = { outcome: 'valid', grade: 'replayed', sampled: 10n, total: 10n } as const
+  async function verdict(work: Work, found: object = FOUND, by = bob, answer = 7) {
+    const receipt = receiptOf(work, alice, answer)
+    const value = Verdict.verdictStruct.from(
+      {
+        receipt: Receipt.hash(receipt),
+        policy: work.job.policy,
+        ...FOUND,
+        evidence: fill(0),
+        auditor: by.sign.address,
+        issuedAt: 1n,
+        ...found,
+      },
+      'verdict',
+    )
+    const signature = hex(await Signer.sign(by.sign, { struct: Verdict.verdictStruct, value, domain: world.domain }))
+    const words = [S.wire(Receipt.receiptStruct, receipt), S.wire(Verdict.verdictStruct, value), signature]
+    return ['settleAudited', ...work.args, ...words] as const
+  }
+
+  test('a valid verdict of a named auditor pays at once, a refuted one costs the whole stake', async () => {
+    const work = await claimedWork()
+    const call = await verdict(work)
+    await S.send(world, ['setLive', idOf(work.hash, alice.address), 1], { from: anybody, to: world.judge })
+    expect(await no(call)).toBe('Disputed')
+    await S.send(world, ['setLive', idOf(work.hash, alice.address), 0], { from: anybody, to: world.judge })
+    const paid = await S.send(world, call, { from: anybody })
+    expect(S.eventsOf(world, paid)).toEqual(['VerdictCounted', 'Credited', 'EngagementSettled'])
+    expect(await no(call)).toBe('WrongState')
+    expect(await no(await verdict(work, { outcome: 'refuted' }))).toBe('WrongState')
+    expect(await S.creditsOf(world, TERMS, [requester, alice, bob])).toEqual([0n, TERMS.payment + TERMS.stake, 0n])
+    await S.drain(world, TERMS, everybody())
+
+    const lie = await claimedWork()
+    await S.send(world, await verdict(lie, { outcome: 'refuted', sampled: 1n }), { from: anybody })
+    expect(await no(await verdict(lie))).toBe('WrongState')
+    expect(await S.creditsOf(world, TERMS, [requester, alice, bob])).toEqual([TERMS.payment + TERMS.stake, 0n, 0n])
+    const reward = ['reward', await world.settlement.getAddress(), idOf(lie.hash, alice.address), bob.address, TERMS]
+    await expect(S.send(world, reward as never, { from: anybody, to: world.judge })).rejects.toThrow('refused')
+    await S.drain(world, TERMS, everybody())
+  })
+
+  test('a verdict that is undecided, weak, a stranger\u2019s or about something else moves nothing', async () => {
+    const work = await started({}, policy())
+    expect(await no(await verdict(work))).toBe('WrongState')
+    await S.fileClaim(world, work, alice)
+    const cases: readonly (readonly [string, readonly [string, ...unknown[]]])[] = [
+      ['Undecided', await verdict(work, { outcome: 'undecided' })],
+      ['WeakVerdict', await verdict(work, { grade: 'sampled' })],
+      ['WeakVerdict', await verdict(work, { grade: 'agreed' })],
+      ['BadVerdict', await verdict(work, {}, anybody)],
+      ['WrongClaim', await verdict(work, {}, bob, 8)],
+      ['WrongPolicy', await verdict(work, { policy: fill(1) })],
+      ['BadVerdict', await verdict(work, { receipt: fill(1) })],
+    ]
+    for (const [error, call] of cases) expect([error, await no(call)]).toEqual([error, error])
+    const whole = await verdict(work)
+    const another = S.wire(Policy.policyStruct, policy(3))
+    expect(await no([...whole.slice(0, 2), another, ...whole.slice(3)] as never)).toBe('WrongPolicy')
+    expect(await no([...whole.slice(0, -1), (await verdict(work, {}, mallory)).at(-1)] as never)).toBe('BadSignature')
+    expect(await no([...whole.slice(0, 3), { ...TERMS, payment: 1n }, ...whole.slice(4)] as never)).toBe('WrongTerms')
+
+    const sampled = await claimedWork(4)
+    expect(await no(await verdict(sampled, { grade: 'sampled', sampled: 3n }))).toBe('WeakVerdict')
+    await S.send(world, await verdict(sampled, { grade: 'sampled', sampled: 4n }), { from: anybody })
+    const other = await started()
+    expect(await no(await verdict(other))).toBe('WrongKind')
+  })
+
+  test('where no auditor decides, the payment and the stake go back when the window is over', async () => {
+    const work = await claimedWork()
+    expect(await no(['settle', work.hash, alice.address, TERMS])).toBe('TooEarly')
+    await S.mineAt(world, closesOf(work) + 1n)
+    await S.settle(world, work, alice)
+    expect(await S.creditsOf(world, TERMS, [requester, alice])).toEqual([TERMS.payment, TERMS.stake])
+    await S.drain(world, TERMS, everybody())
+  })
+})
+
+describe('proven', () => {
+  const policy = Policy.from({ ...Policy.claimed(), kind: 'proven' })
+  const contextOf = async (work: Work, by: Actor) =>
+    keccak256(
+      AbiCoder.defaultAbiCoder().encode(
+        ['uint256', 'address', 'bytes32', 'address'],
+        [CHAIN_ID, await world.settlement.getAddress(), work.hash, by.address],
+      ),
+    )
+  async function posted(): Promise<Work> {
+    const work = await S.workUnder(world, policy, { terms: { verifier: await world.judge.getAddress() } })
+    await S.post(world, work)
+    return work
+  }
+  const proves = (work: Work, by: Actor, proof: string, about: object = S.claimed(work)) =>
+    ['settleProven', work.args[0], work.terms, about, by.address, proof] as const
+
+  test('a proof pays the provider that it names, whoever sends it, once', async () => {
+    const work = await posted()
+    const proof = await contextOf(work, alice)
+    expect(await no(proves(work, mallory, proof), mallory)).toBe('BadProof')
+    expect(await no(proves(work, alice, proof, { ...S.claimed(work), job: hex(fill(1)) }))).toBe('WrongClaim')
+    expect(await no(['settleProven', work.args[0], TERMS, S.claimed(work), alice.address, proof])).toBe('WrongTerms')
+    const zero = proves(work, { ...alice, address: ZeroAddress }, proof)
+    expect(await no(zero)).toBe('ZeroAddress')
+    expect(await no(proves(work, alice, '0x'))).toBe('Error') // the verifier's own refusal
+    expect(await no(['cancel', work.hash, work.terms], requester)).toBe('TooEarly')
+    const take = ['take', work.hash, work.terms, alice.address, '0x'] as const
+    expect(await no(take, alice, TERMS.stake)).toBe('WrongKind')
+    await S.send(world, proves(work, alice, proof), { from: mallory })
+    expect(await no(proves(work, alice, proof))).toBe('JobClosed')
+    expect(await no(proves(work, bob, await contextOf(work, bob)))).toBe('JobClosed')
+    expect(await S.stateOf(world, work, alice)).toBe('Paid')
+    expect(await S.creditsOf(world, work.terms, [alice, mallory])).toEqual([TERMS.payment, 0n])
+    await S.drain(world, work.terms, everybody())
+    const other = await started()
+    expect(await no(['settleProven', other.args[0], TERMS, S.claimed(other), alice.address, proof])).toBe('WrongKind')
+  })
+
+  test('without a proof by the deadline the payment goes back', async () => {
+    const work = await posted()
+    const proof = await contextOf(work, alice)
+    await S.mineAt(world, work.job.deadline + 1n)
+    expect(await no(proves(work, alice, proof))).toBe('TooLate')
+    await S.send(world, ['cancel', work.hash, work.terms], { from: requester })
+    await S.drain(world, work.terms, everybody())
+  })
+})
+
+describe('batches', () => {
+  interface Batch {
+    payer: string
+    token: string
+    root: string
+    depth: number
+    expires: number
+  }
+  const entryOf = (i: number, by: Actor) => ({
+    job: fill(i + 1),
+    provider: by.address as `0x${string}`,
+    claim: fill(i + 101),
+    amount: 100n + BigInt(i),
+  })
+
+  /** A posted batch over entries. */
+  async function posted(entries: readonly Entry[], change: Partial<Batch> = {}, total?: bigint) {
+    const tree = commitSettlement(entries)
+    const sum = total ?? entries.reduce((found, { amount }) => found + amount, 0n)
+    const batch: Batch = {
+      payer: requester.address,
+      token: ZeroAddress,
+      root: hex(tree.root),
+      depth: Math.ceil(Math.log2(entries.length)),
+      expires: (await S.now(node.provider)) + DAY,
+      ...change,
+    }
+    const value = batch.token === ZeroAddress ? sum : 0n
+    await S.send(world, ['postBatch', batch, sum], { from: requester, value, to: world.batches })
+    return { batch, tree, sum }
+  }
+  const itemOf = (tree: Settlement, entry: Entry) => ({
+    job: hex(entry.job),
+    claim: hex(entry.claim),
+    amount: entry.amount,
+    path: proveEntry(tree, entry).map(hex),
+  })
+  const refused = (call: readonly [string, ...unknown[]], from: Actor, value = 0n) =>
+    S.refusalOf(world, call, { from, value, to: world.batches })
+  const collects = (call: readonly [string, ...unknown[]], from: Actor) =>
+    S.send(world, call, { from, to: world.batches })
+
+  test('a payment is collected by its provider alone, once, for at most 60,000 gas', async () => {
+    const entries = Array.from({ length: 100 }, (_, i) => entryOf(i, [alice, bob][i % 2]))
+    const { batch, tree, sum } = await posted(entries)
+    const gas: number[] = []
+    for (const entry of entries.slice(0, 20)) {
+      const by = entry.provider === alice.address ? alice : bob
+      const item = itemOf(tree, entry)
+      expect(await refused(['collect', batch, item], by === alice ? bob : alice)).toBe('NotInSettlement')
+      const before = await node.provider.getBalance(by.address)
+      const receipt = await collects(['collect', batch, item], by)
+      const fee = receipt.gasUsed * receipt.gasPrice
+      expect((await node.provider.getBalance(by.address)) - before + fee).toBe(entry.amount)
+      expect(await refused(['collect', batch, item], by)).toBe('AlreadyCollected')
+      gas.push(Number(receipt.gasUsed))
+    }
+    console.log('gas of collecting one of 100:', Math.min(...gas), 'to', Math.max(...gas))
+    expect(Math.max(...gas)).toBeLessThanOrEqual(60_000)
+    const rest = entries.slice(20).filter(({ provider }) => provider === alice.address)
+    const items = rest.map((entry) => itemOf(tree, entry))
+    expect(await refused(['collectMany', batch, [...items, items[0]]], alice)).toBe('AlreadyCollected')
+    const many = await collects(['collectMany', batch, items], alice)
+    console.log('gas of collecting each of 40 together:', Number(many.gasUsed) / rest.length)
+    const paid = [...entries.slice(0, 20), ...rest].reduce((found, { amount }) => found + amount, 0n)
+    expect(await S.held(world, TERMS, world.batches)).toBe(sum - paid)
+  })
+
+  test('in a batch of a thousand every place is marked apart, in the first places and behind them', async () => {
+    const entries = Array.from({ length: 600 }, (_, i) => ({ ...entryOf(0, alice), job: keccak(i), amount: 1n }))
+    const { batch, tree } = await posted(entries)
+    const gas: number[] = []
+    for (let from = 0; from < 600; from += 100) {
+      const items = entries.slice(from, from + 100).map((entry) => itemOf(tree, entry))
+      await collects(['collectMany', batch, items.slice(0, 99)], alice)
+      gas.push(Number((await collects(['collect', batch, items[99]], alice)).gasUsed))
+    }
+    console.log(
+      'gas of collecting one of 600, its mark behind the first places:',
+      Math.min(...gas),
+      'to',
+      Math.max(...gas),
+    )
+    expect(Math.max(...gas)).toBeLessThanOrEqual(60_000)
+    expect(await S.held(world, TERMS, world.batches)).toBe(0n)
+    for (const entry of [entries[0], entries[299], entries[599]]) {
+      expect(await refused(['collect', batch, itemOf(tree, entry)], alice)).toBe('AlreadyCollected')
+    }
+  })
+
+  test('the payer takes back what is left after the batch expired, and no batch pays more than came in', async () => {
+    const entries = [entryOf(0, alice), entryOf(1, bob)]
+    const { batch, tree } = await posted(entries)
+    const short = await posted(entries, { expires: batch.expires + 5 }, 150n)
+    expect(await refused(['reclaim', batch], requester)).toBe('TooEarly')
+    expect(await refused(['reclaim', batch], alice)).toBe('NotThePayer')
+    await collects(['collect', batch, itemOf(tree, entries[0])], alice)
+    await collects(['collect', short.batch, itemOf(tree, entries[0])], alice)
+    expect(await refused(['collect', short.batch, itemOf(tree, entries[1])], bob)).toBe('Exhausted')
+    await S.mineAt(world, batch.expires + 5)
+    await collects(['reclaim', batch], requester)
+    expect(await refused(['reclaim', batch], requester)).toBe('NothingLeft')
+    expect(await refused(['collect', batch, itemOf(tree, entries[1])], bob)).toBe('Exhausted')
+    await collects(['reclaim', short.batch], requester)
+    expect(await world.batches.balanceOf(ZeroAddress, requester.address)).toBe(151n)
+    await collects(['withdraw', ZeroAddress], requester)
+    expect(await S.held(world, TERMS, world.batches)).toBe(0n)
+  })
+
+  test('forged items, paths of another depth, other batches and bad posts are refused', async () => {
+    const entries = [0, 1, 2, 3].map((i) => entryOf(i, alice))
+    const { batch, tree, sum } = await posted(entries)
+    const item = itemOf(tree, entries[2])
+    const collect = (about: object, what: object = item) => refused(['collect', about, what], alice)
+    expect(await collect(batch, { ...item, amount: 999n })).toBe('NotInSettlement')
+    expect(await collect(batch, { ...item, claim: hex(fill(1)) })).toBe('NotInSettlement')
+    expect(await collect(batch, { ...item, job: hex(fill(1)) })).toBe('NotInSettlement')
+    expect(await collect(batch, { ...item, path: item.path.slice(1) })).toBe('WrongDepth')
+    expect(await collect(batch, { ...item, path: [...item.path, hex(fill(1))] })).toBe('WrongDepth')
+    expect(await collect({ ...batch, depth: 3 }, { ...item, path: [...item.path, hex(fill(1))] })).toBe(
+      'NotInSettlement',
+    )
+    expect(await collect({ ...batch, expires: 5 })).toBe('UnknownBatch')
+    expect(await collect({ ...batch, payer: alice.address })).toBe('UnknownBatch')
+    const post = (about: object, total = sum, value = total) => refused(['postBatch', about, total], requester, value)
+    expect(await post(batch)).toBe('AlreadyPosted')
+    expect(await post({ ...batch, payer: alice.address })).toBe('NotThePayer')
+    const fresh = { ...batch, root: hex(fill(9)) }
+    expect(await post({ ...fresh, depth: 21 })).toBe('BadBatch')
+    expect(await post(fresh, 0n)).toBe('BadBatch')
+    expect(await post(fresh, 1n << 120n, 0n)).toBe('BadBatch')
+    expect(await post(fresh, sum, sum - 1n)).toBe('WrongValue')
+    expect(await post(fresh)).toBe('')
+  })
+
+  test('a receiver that refuses coins, or calls back, hurts nobody and gets nothing twice', async () => {
+    const attacker = await deploy(world.node, 'test/Attacker')
+    const address = ((await attacker.getAddress()) as string).toLowerCase() as `0x${string}`
+    const entries = [{ ...entryOf(0, alice), provider: address }, entryOf(1, bob)]
+    const { batch, tree } = await posted(entries)
+    const call = world.batches.interface.encodeFunctionData('collect', [batch, itemOf(tree, entries[0])])
+    const at = await world.batches.getAddress()
+    await (await attacker.refuse(true)).wait()
+    await expect(attacker.run.staticCall(at, call)).rejects.toThrow()
+    await collects(['collect', batch, itemOf(tree, entries[1])], bob)
+    await (await attacker.refuse(false)).wait()
+    await (await attacker.callOnReceipt(at, call)).wait()
+    await (await attacker.run(at, call)).wait()
+    expect([await attacker.went(), await attacker.answer()]).toEqual([false, GUARD])
+    expect(await node.provider.getBalance(address)).toBe(entries[0].amount)
+    expect(await S.held(world, TERMS, world.batches)).toBe(0n)
+  })
+})
+
+/** Selector of the guard's error. */
+const GUARD = id('ReentrancyGuardReentrantCall()').slice(0, 10)
+const keccak = (i: number) => fromHex(id(String(i)).slice(2))
+
+describe('tokens', () => {
+  const MANNERS = ['good', 'fee', 'false', 'silent', 'reverts', 'liar', 'calls', 'shrinks']
+
+  async function tokenTerms(): Promise<S.Terms> {
+    const at = await world.settlement.getAddress()
+    for (const by of [requester, alice]) {
+      await S.send(world, ['mint', by.address, 1n << 100n], { from: by, to: world.token })
+      await S.send(world, ['approve', at, 1n << 99n], { from: by, to: world.token })
+    }
+    return { ...TERMS, token: await world.token.getAddress() }
+  }
+  const behave = (manner: string) =>
+    S.send(world, ['behave', MANNERS.indexOf(manner)], { from: anybody, to: world.token })
+
+  test('a job in tokens is paid in tokens, of those that return nothing too', async () => {
+    const terms = await tokenTerms()
+    for (const manner of ['good', 'silent']) {
+      await behave(manner)
+      const work = await started({ terms })
+      expect(await S.held(world, terms)).toBe(TERMS.payment + TERMS.stake)
+      expect(await no(['post', ...work.args, '0x'], requester)).toBe('AlreadyPosted')
+      await S.fileClaim(world, work, alice)
+      await S.mineAt(world, closesOf(work) + 1n)
+      await S.settle(world, work, alice)
+      const before = (await world.token.balanceOf(alice.address)) as bigint
+      await S.drain(world, terms, everybody())
+      expect(((await world.token.balanceOf(alice.address)) as bigint) - before).toBe(TERMS.payment + TERMS.stake)
+    }
+  })
+
+  test('a token that keeps a fee, lies, fails or shrinks is refused when it comes in', async () => {
+    const terms = await tokenTerms()
+    const work = await S.workUnder(world, optimistic, { terms })
+    const expected = {
+      fee: 'WrongDeposit',
+      false: 'SafeERC20FailedOperation',
+      reverts: 'Error',
+      liar: 'WrongDeposit',
+      shrinks: 'WrongDeposit',
+    }
+    for (const [manner, error] of Object.entries(expected)) {
+      await behave(manner)
+      expect([manner, await no(['post', ...work.args, '0x'], requester)]).toEqual([manner, error])
+    }
+    await behave('good')
+    expect(await no(['post', ...work.args, '0x'], requester, 1n)).toBe('WrongValue')
+    expect(await no(['post', ...work.args, '0x'], requester)).toBe('')
+    await S.post(world, work)
+    await behave('fee')
+    expect(await no(['take', work.hash, terms, alice.address, '0x'], alice)).toBe('WrongDeposit')
+  })
+
+  test('a token that stops working stops nobody else, and what is owed in it stays owed', async () => {
+    const terms = await tokenTerms()
+    const work = await started({ terms })
+    const coins = await started()
+    for (const one of [work, coins]) await S.fileClaim(world, one, alice)
+    await behave('reverts')
+    await S.mineAt(world, closesOf(coins) + 1n)
+    await S.settle(world, work, alice)
+    await S.settle(world, coins, alice)
+    expect(await no(['withdraw', terms.token], alice)).toBe('Error')
+    await S.drain(world, TERMS, everybody())
+    await behave('false')
+    expect(await no(['withdraw', terms.token], alice)).toBe('SafeERC20FailedOperation')
+    expect(await S.creditsOf(world, terms, [alice])).toEqual([TERMS.payment + TERMS.stake])
+    await behave('good')
+    await S.drain(world, terms, everybody())
+  })
+
+  test('a token that calls back in the middle of a transfer gets into nothing that moves money', async () => {
+    const terms = await tokenTerms()
+    const work = await S.workUnder(world, optimistic, { terms })
+    const at = await world.settlement.getAddress()
+    const calls: readonly (readonly [string, ...unknown[]])[] = [
+      ['post', ...work.args, '0x'],
+      ['take', work.hash, terms, alice.address, '0x'],
+      ['takeSeat', work.hash, terms, alice.address, '0x', [], 0],
+      ['withdraw', ZeroAddress],
+      ['withdrawTo', terms.token, alice.address],
+    ]
+    for (const [i, [name, ...values]] of calls.entries()) {
+      const one = await S.workUnder(world, optimistic, { terms })
+      const data = world.settlement.interface.encodeFunctionData(name, values)
+      await S.send(world, ['callInTransfer', at, data], { from: anybody, to: world.token })
+      await S.post(world, one)
+      expect([name, await world.token.went(), await world.token.answer()]).toEqual([name, false, GUARD])
+      expect(await S.held(world, terms)).toBe(TERMS.payment * BigInt(i + 1))
+    }
+  })
+})
+
+test('an account that cannot receive sends its money elsewhere; one that calls back gets nothing twice', async () => {
+  const attacker = await deploy(world.node, 'test/Attacker')
+  const address = ((await attacker.getAddress()) as string).toLowerCase()
+  const work = await S.workUnder(world, optimistic)
+  await S.post(world, work)
+  const at = await world.settlement.getAddress()
+  const abi = world.settlement.interface
+  const taking = abi.encodeFunctionData('take', [work.hash, TERMS, address, '0x'])
+  await (await attacker.run(at, taking, { value: TERMS.stake })).wait()
+  await (
+    await attacker.run(at, abi.encodeFunctionData('fileClaim', [S.claimed(work), address, NO_REFUSAL, '0x']))
+  ).wait()
+  const other = await started()
+  await S.fileClaim(world, other, alice)
+  await S.mineAt(world, closesOf(other) + 1n)
+  await S.settle(world, other, alice)
+  await S.send(world, ['settle', work.hash, address, TERMS], { from: anybody })
+  const withdrawal = abi.encodeFunctionData('withdraw', [ZeroAddress])
+  await (await attacker.refuse(true)).wait()
+  const whole = TERMS.payment + TERMS.stake
+  expect(
+    await S.refusalOf({ ...world, actor: world.actor }, ['withdraw', ZeroAddress], { from: { ...anybody, address } }),
+  ).toBe('TransferFailed')
+  expect(await no(['withdrawTo', ZeroAddress, address], alice)).toBe('TransferFailed')
+  expect(await no(['withdrawTo', ZeroAddress, ZeroAddress], alice)).toBe('ZeroReceiver')
+  await (await attacker.refuse(false)).wait()
+  await (await attacker.callOnReceipt(at, withdrawal)).wait()
+  await (await attacker.run(at, withdrawal)).wait()
+  expect([await attacker.went(), await attacker.answer()]).toEqual([false, GUARD])
+  expect(await node.provider.getBalance(address)).toBe(whole)
+  await S.send(world, ['withdrawTo', ZeroAddress, bob.address], { from: alice })
+  expect(await S.held(world, TERMS)).toBe(0n)
+})
+
+test('nothing that was signed for a job, a contract or a chain counts for another', async () => {
+  const work = await S.workUnder(world, optimistic)
+  const value = { job: work.hash, terms: S.hashTerms(TERMS) }
+  const other = await S.workUnder(world, optimistic)
+  const { chainId, verifyingContract } = TypedData.wireDomain(world.domain) as {
+    chainId: bigint
+    verifyingContract: string
+  }
+  const domains = [
+    { name: 'Countersign', version: '1' },
+    { name: 'Countersign', version: '1', chainId: chainId + 1n, verifyingContract },
+    { name: 'Countersign', version: '1', chainId, verifyingContract: await world.batches.getAddress() },
+    { name: 'Countersign', version: '2', chainId, verifyingContract },
+  ]
+  for (const domain of domains) {
+    const posting = await requester.wallet.signTypedData(domain, S.POSTING, value)
+    expect(await no(['post', ...work.args, posting], anybody, TERMS.payment)).toBe('BadSignature')
+  }
+  const posting = await S.signTyped(world, requester, [S.POSTING, value])
+  expect(await no(['post', ...other.args, posting], anybody, TERMS.payment)).toBe('BadSignature')
+  await S.send(world, ['post', ...work.args, posting], { from: anybody, value: TERMS.payment })
+  expect(await no(['post', ...work.args, posting], anybody, TERMS.payment)).toBe('AlreadyPosted')
+  await S.post(world, other)
+  const takes = (domain: object, about: object) =>
+    alice.wallet.signTypedData(domain, S.TAKING, { ...value, provider: alice.address, ...about })
+  for (const domain of domains) {
+    const signature = await takes(domain, {})
+    expect(await no(['take', work.hash, TERMS, alice.address, signature], anybody, TERMS.stake)).toBe('BadSignature')
+  }
+  const here = { name: 'Countersign', version: '1', chainId, verifyingContract }
+  const own = await takes(here, {})
+  expect(await no(['take', other.hash, TERMS, alice.address, own], anybody, TERMS.stake)).toBe('BadSignature')
+  expect(await no(['take', work.hash, TERMS, bob.address, own], anybody, TERMS.stake)).toBe('BadSignature')
+  await S.send(world, ['take', work.hash, TERMS, alice.address, own], { from: anybody, value: TERMS.stake })
+  const twin = await S.worldOn(node)
+  const outcome = await S.refusalOf(twin, ['post', ...work.args, posting], { from: anybody, value: TERMS.payment })
+  expect(outcome).toBe('BadSignature')
+  expect(await world.settlement.domainSeparator()).toBe(hex(TypedData.domainSeparator(world.domain)))
 })
