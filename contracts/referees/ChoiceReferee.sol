@@ -55,8 +55,8 @@ contract ChoiceReferee {
     /// @notice ReduceMax, ReduceMin, MaxPool: an element of the group is better than the output element. Operands: the candidate's tile.
     function better(Case calldata c, ChoiceEvidence calldata e) external view returns (bytes32) {
         Known memory known = _open(c, e);
-        _demandInGroup(known.node, e.operands[0].form.dims, e);
-        uint256 bits = _operand(known, 0, e.operands[0], e.candidate);
+        _demandInGroup(known.node, _tile(e, 0).form.dims, e);
+        uint256 bits = _operand(known, 0, _tile(e, 0), e.candidate);
         return Referees.demandApart(_isBetter(known.node.op, known.node.dtype, bits, known.found));
     }
 
@@ -77,14 +77,13 @@ contract ChoiceReferee {
         uint256 op = known.node.op;
         require(op == Ops.ARG_MAX || op == Ops.ARG_MIN, NotDecidedHere(op));
         IndexMaps.Around memory around =
-            IndexMaps.aroundAxis(e.operands[0].form.dims, uint256(known.node.attributes[0]));
+            IndexMaps.aroundAxis(_tile(e, 0).form.dims, uint256(known.node.attributes[0]));
         require(e.candidate < around.length, OtherGroup(e.candidate));
         uint256 first = e.element / around.inner * around.length * around.inner + e.element % around.inner;
-        uint8 dtype = e.operands[0].form.dtype;
-        uint256 other = _operand(known, 0, e.operands[0], first + e.candidate * around.inner);
+        uint8 dtype = _tile(e, 0).form.dtype;
+        uint256 other = _operand(known, 0, _tile(e, 0), first + e.candidate * around.inner);
         if (known.found >= around.length) return Referees.FALSE_CLAIM;
-        require(e.operands.length == 2, WrongEvidence());
-        uint256 own = _operand(known, 0, e.operands[1], first + known.found * around.inner);
+        uint256 own = _operand(known, 0, _tile(e, 1), first + known.found * around.inner);
         bool before = e.candidate < known.found && Types.equal(dtype, own, other);
         return Referees.demandApart(before || _isBetter(op, dtype, other, own));
     }
@@ -100,8 +99,8 @@ contract ChoiceReferee {
         if (known.node.op == Ops.SCATTER_ELEMENTS) return Referees.demandApart(_isOtherUpdate(known, e, witness));
         require(_isMaximum(known.node.op), NotDecidedHere(known.node.op));
         // An honest provider has no witness there.
-        require(!_isEmpty(known.node, e.operands[0].form.dims, e.element), Referees.NoFault());
-        uint256 bits = _operand(known, 0, e.operands[0], witness);
+        require(!_isEmpty(known.node, _tile(e, 0).form.dims, e.element), Referees.NoFault());
+        uint256 bits = _operand(known, 0, _tile(e, 0), witness);
         return Referees.demandApart(known.found != Types.plusZero(known.node.dtype, bits));
     }
 
@@ -109,8 +108,8 @@ contract ChoiceReferee {
     function lower(Case calldata c, ChoiceEvidence calldata e) external view returns (bytes32) {
         Known memory known = _open(c, e);
         uint256 witness = _witness(c, e);
-        _demandInGroup(known.node, e.operands[0].form.dims, e);
-        uint256 bits = _operand(known, 0, e.operands[0], e.candidate);
+        _demandInGroup(known.node, _tile(e, 0).form.dims, e);
+        uint256 bits = _operand(known, 0, _tile(e, 0), e.candidate);
         bool same = Types.equal(known.node.dtype, bits, known.found);
         return Referees.demandApart(same && e.candidate < witness);
     }
@@ -121,7 +120,7 @@ contract ChoiceReferee {
         require(known.node.op == Ops.SCATTER_ELEMENTS, NotDecidedHere(known.node.op));
         uint256 witness = _witness(c, e);
         require(e.candidate >= witness, Referees.NoFault());
-        return Referees.demandApart(_isHit(known, e.operands[0], e.element, e.candidate));
+        return Referees.demandApart(_isHit(known, _tile(e, 0), e.element, e.candidate));
     }
 
     /// @notice The witness is no number, or no element that the output element could be chosen from. No tiles are looked at.
@@ -187,10 +186,9 @@ contract ChoiceReferee {
     // --- scatters
 
     function _isOtherUpdate(Known memory known, ChoiceEvidence calldata e, uint256 witness) private view returns (bool) {
-        if (witness == 0) return known.found != _operand(known, 0, e.operands[0], e.element);
-        if (!_isHit(known, e.operands[0], e.element, witness - 1)) return true;
-        require(e.operands.length == 2, WrongEvidence());
-        return known.found != _operand(known, 2, e.operands[1], witness - 1);
+        if (witness == 0) return known.found != _operand(known, 0, _tile(e, 0), e.element);
+        if (!_isHit(known, _tile(e, 0), e.element, witness - 1)) return true;
+        return known.found != _operand(known, 2, _tile(e, 1), witness - 1);
     }
 
     /// @dev True where an update's index is the element's.
@@ -281,6 +279,11 @@ contract ChoiceReferee {
         returns (uint256)
     {
         return Openings.elementOf(known.values, Merkle.VALUES, Place(value, known.count), tile, element);
+    }
+
+    function _tile(ChoiceEvidence calldata e, uint256 index) private pure returns (TileOpening calldata) {
+        require(index < e.operands.length, WrongEvidence());
+        return e.operands[index];
     }
 
     function _numberOf(Value memory node, uint256 index) private pure returns (uint256) {
