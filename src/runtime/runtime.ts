@@ -115,9 +115,10 @@ export function demandSameFixed(program: Program, own: readonly Tensor[], next: 
   return next
 }
 
-/** Numbers of the values that a step gives: its outputs and the next state. */
+/** Numbers of the values that a step gives, its outputs and the next state, ascending: the order in which a NaN is looked for. */
 export function resultsOf(program: Program): number[] {
-  return [...new Set([...program.outputs, ...program.carries.map((carry) => carry.value)])]
+  const results = new Set([...program.outputs, ...program.carries.map((carry) => carry.value)])
+  return [...results].sort((a, b) => a - b)
 }
 
 /** Refuses a NaN in an output or the next state, the last fault point of a step. `clean` holds those that are known to have none. */
