@@ -20,9 +20,11 @@ struct ElementEvidence {
     uint64 element;
     TileOpening output;
     /// Tiles of the operands' elements. Elementwise ops: of every operand, in their order. Where: of the condition and of what it selects. Gather
-    /// and GatherElements: of the indices and of the data. Pad: of the data, or of the padding. All others: of the one operand.
+    /// and GatherElements: of the indices and of the data. Pad: of the data, or of the padding. ScatterAdd without updates: of the data. Other sums
+    /// of nothing: none. All others: of the one operand.
     TileOpening[] operands;
-    /// Concat: the leaves of the operands that stand before that one. All others: none.
+    /// Concat: the leaves of the operands that stand before that one. Sums of nothing: that of the empty operand (ReduceSum: the only one;
+    /// MatMul, Conv, ScatterAdd: the second). All others: none.
     LeafOpening[] before;
 }
 
@@ -60,6 +62,7 @@ contract ElementReferee {
         uint256 found = _bits(known, e.value, e.output, e.element);
         uint256 op = known.node.op;
         if (op == Ops.CONCAT) return Referees.demandApart(found != _concat(c.job.program, counts, known, e));
+        if (_isSum(op)) return Referees.demandApart(found != _sumOfNothing(c.job.program, counts, known, e));
         require(e.before.length == 0, WrongEvidence());
         bool elementwise = Scalars.isElementwise(op);
         return Referees.demandApart(found != (elementwise ? _computed(known, e.operands) : _moved(known, e.operands)));
@@ -140,6 +143,27 @@ contract ElementReferee {
         }
         uint256 place = IndexMaps.concat(node.dims, e.operands[0].form.dims, axis, known.element, offset);
         return _operand(known, e.before.length, e.operands[0], place);
+    }
+
+    // --- sums of nothing, which have no expansion
+
+    function _isSum(uint256 op) private pure returns (bool) {
+        return op == Ops.MAT_MUL || op == Ops.CONV || op == Ops.REDUCE_SUM || op == Ops.SCATTER_ADD;
+    }
+
+    /// @dev +0; of a ScatterAdd without updates the data's element. As the element exists, the operand is empty along the axes of the sum.
+    function _sumOfNothing(bytes32 program, Counts memory counts, Known memory known, ElementEvidence calldata e)
+        private
+        view
+        returns (uint256)
+    {
+        uint256 op = known.node.op;
+        require(e.before.length == 1, WrongEvidence());
+        uint256 number = _numberOf(known.node, op == Ops.REDUCE_SUM ? 0 : 1);
+        uint256 size = IndexMaps.sizeOf(Programs.openValue(program, counts, number, e.before[0]).dims);
+        require(size == 0, NotDecidedHere(op));
+        _demandCount(e.operands, op == Ops.SCATTER_ADD ? 1 : 0);
+        return op == Ops.SCATTER_ADD ? _operand(known, 0, e.operands[0], e.element) : 0;
     }
 
     // --- parts

@@ -133,10 +133,14 @@ const numberOf = ({ program, value }: Committed, operand: number): number => {
 export const tilesOf = (run: Committed, sources: readonly From[]) =>
   sources.map(([operand, element]) => openElement(run.list, numberOf(run, operand), element))
 
-/** Evidence of ElementReferee. */
-export function elementEvidence(run: Committed, element: number, sources: readonly From[], before = 0) {
-  const leaves = Array.from({ length: before }, (_, i) => openValue(run.program, numberOf(run, i)))
-  return { ...subjectOf(run, element), operands: tilesOf(run, sources), before: leaves }
+/** Evidence of ElementReferee: tiles of elements of the operands, and leaves of operands. */
+export function elementEvidence(
+  run: Committed,
+  element: number,
+  { sources, leaves = [] }: { readonly sources: readonly From[]; readonly leaves?: readonly number[] },
+) {
+  const before = leaves.map((operand) => openValue(run.program, numberOf(run, operand)))
+  return { ...subjectOf(run, element), operands: tilesOf(run, sources), before }
 }
 
 /** What a choice is compared with. */

@@ -25,8 +25,8 @@ interface Sample {
   readonly inputs: readonly Tensor[]
   readonly attributes?: Attributes
   sources(element: number, result: Tensor): readonly From[]
-  /** Leaves that stand before. */
-  before?(element: number): number
+  /** Operands whose leaves are shown. */
+  leaves?(element: number): readonly number[]
 }
 
 const mapped = (inputs: readonly Tensor[], dims: readonly number[]) => (element: number) =>
@@ -99,13 +99,25 @@ const concat = (): Sample => {
     data: (x.data as Float32Array).map((v) => v + 100 * k),
   }))
   const by = moved(parts, { axis: 1 })
-  return { ...by, before: (i) => by.sources(i, evaluate('Concat', parts, { axis: 1 }))[0][0] }
+  const whole = evaluate('Concat', parts, { axis: 1 })
+  return { ...by, leaves: (i) => Array.from({ length: by.sources(i, whole)[0][0] }, (_, k) => k) }
 }
 
 const cast = (from: DType, to: DType): Sample => {
   const x = sampleOf(from, [40], 'cast')
   return { inputs: [x], attributes: { to: DTYPES[to].code }, sources: (i) => [[0, i]] }
 }
+
+/** Sums that have nothing to add up: an operand, shown by its leaf, is empty. */
+const nothing = (inputs: readonly Tensor[], attributes: Attributes, empty: number): Sample => ({
+  inputs,
+  attributes,
+  sources: (i) => (attributes.axis === undefined ? [] : [[0, i]]),
+  leaves: () => [empty],
+})
+
+const none = (dtype: DType, ...dims: number[]): Tensor => sampleOf(dtype, dims, 'nothing')
+const CONV = { group: 1, strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1] }
 
 const COMPUTED = OPS.filter(({ name, referee }) => /^element/.test(referee) && !/Cast$|Where/.test(name))
 const SAMPLES: readonly (readonly [string, string, () => Sample])[] = [
@@ -126,6 +138,15 @@ const SAMPLES: readonly (readonly [string, string, () => Sample])[] = [
   ['Pad', '', () => moved([iota(4, 5), tensor('float32', [], [-7])], { pads: [1, 2, 0, 3] })],
   ['Concat', '', concat],
   ['Gather', '', gather],
+  ['MatMul', 'of nothing', () => nothing([none('float32', 2, 0), none('float32', 0, 3)], {}, 1)],
+  ['Conv', 'of nothing', () => nothing([none('float32', 1, 0, 4, 4), none('float32', 2, 0, 3, 3)], CONV, 1)],
+  ['ReduceSum', 'of nothing', () => nothing([none('float64', 3, 0)], { axes: 1 }, 0)],
+  ['ReduceSum', 'of no integers', () => nothing([none('int64', 3, 0, 4)], { axes: 2 }, 0)],
+  [
+    'ScatterAdd',
+    'without updates',
+    () => nothing([sampleOf('int16', [3, 4], ''), none('int64', 0, 4), none('int16', 0, 4)], { axis: 0 }, 1),
+  ],
   ['GatherElements', '', gatherElements],
 ]
 
@@ -137,10 +158,14 @@ const someOf = (result: Tensor): number[] => {
 
 describe.each(SAMPLES)('an element of %s %s', (op, _, make) => {
   test('is a fault where one bit of it is false, and none where it is right', async () => {
-    const { inputs, attributes, sources, before = () => 0 } = make()
+    const { inputs, attributes, sources, leaves = () => [] } = make()
     const result = evaluate(op, inputs, attributes)
     const evidence = (run: Committed, element: number) =>
-      court.callOf(run, 'element', elementEvidence(run, element, sources(element, result), before(element)))
+      court.callOf(
+        run,
+        'element',
+        elementEvidence(run, element, { sources: sources(element, result), leaves: leaves(element) }),
+      )
     const honest = committed({ op, inputs, attributes })
     await court.admit(honest)
     const elements = someOf(result)
@@ -163,6 +188,12 @@ describe.each(SAMPLES)('an element of %s %s', (op, _, make) => {
 const differs = ({ values, value }: Committed, right: Tensor, element: number): boolean =>
   !Object.is(values[value].data[element], right.data[element])
 
+/** The same element of both operands. */
+const BOTH = (element: number): readonly From[] => [
+  [0, element],
+  [1, element],
+]
+
 describe('evidence that contradicts nothing', () => {
   const inputs = [sampleOf('float32', [40, 50], 'a'), sampleOf('float32', [40, 50], 'b')]
   const at = 777
@@ -173,10 +204,7 @@ describe('evidence that contradicts nothing', () => {
     // A lie, so that what is refused here is refused for its evidence alone.
     run = committed({ op, inputs }, flipped(evaluate(op, inputs), at, 5))
     await court.admit(run)
-    good = elementEvidence(run, at, [
-      [0, at],
-      [1, at],
-    ])
+    good = elementEvidence(run, at, { sources: BOTH(at) })
   })
   const rule = async (evidence: object) => (await court.rulings([court.callOf(run, 'element', evidence)]))[0]
   const bent = (bytes: Uint8Array, byte = 0) => bytes.map((b, i) => (i === byte ? b ^ 1 : b))
@@ -256,14 +284,7 @@ describe('evidence that contradicts nothing', () => {
 
   test('and no bit of the calldata makes an honest provider a liar', async () => {
     const honest = committed({ op: 'Mul', inputs })
-    const call = court.callOf(
-      honest,
-      'element',
-      elementEvidence(honest, at, [
-        [0, at],
-        [1, at],
-      ]),
-    )
+    const call = court.callOf(honest, 'element', elementEvidence(honest, at, { sources: BOTH(at) }))
     const bytes = Buffer.from(call.slice(2), 'hex')
     // Who asks vouches for the Case.
     const first = 4 + 15 * 32
@@ -290,18 +311,13 @@ describe('elements at which a run is refused, and ops that others decide', () =>
   ) => {
     const run = committed(sample, result)
     await court.admit(run)
-    return (await court.rulings([court.callOf(run, 'element', elementEvidence(run, 0, sources))]))[0]
+    return (await court.rulings([court.callOf(run, 'element', elementEvidence(run, 0, { sources }))]))[0]
   }
   const ints = (...values: number[]) => tensor('int32', [values.length], values)
 
   test.each(['Div', 'Mod'])('%s by zero', async (op) => {
     const inputs = [ints(5), ints(0)]
-    expect(
-      await rule({ op, inputs }, ints(1), [
-        [0, 0],
-        [1, 0],
-      ]),
-    ).toBe('ZeroDivisor')
+    expect(await rule({ op, inputs }, ints(1), BOTH(0))).toBe('ZeroDivisor')
   })
 
   test('a NaN that becomes an integer', async () => {
@@ -321,9 +337,19 @@ describe('elements at which a run is refused, and ops that others decide', () =>
     }
   })
 
-  test.each(['ReduceMax', 'ReduceSum'])('%s', async (op) => {
-    const found = await rule({ op, inputs: [iota(3)], attributes: { axes: 1 } }, tensor('float32', [], [9]), [[0, 0]])
-    expect(found).toBe('NotDecidedHere')
+  test('ReduceMax', async () => {
+    const sample = { op: 'ReduceMax', inputs: [iota(3)], attributes: { axes: 1 } }
+    expect(await rule(sample, tensor('float32', [], [9]), [[0, 0]])).toBe('NotDecidedHere')
+  })
+
+  test('sums of something', async () => {
+    const sample = { op: 'ReduceSum', inputs: [iota(3)], attributes: { axes: 1 } }
+    const run = committed(sample, tensor('float32', [], [9]))
+    await court.admit(run)
+    const calls = [[0], []].map((leaves) =>
+      court.callOf(run, 'element', elementEvidence(run, 0, { sources: [], leaves })),
+    )
+    expect(await court.rulings(calls)).toEqual(['NotDecidedHere', 'WrongEvidence'])
   })
 
   test('a part of a Concat in which the element does not lie', async () => {
@@ -332,7 +358,7 @@ describe('elements at which a run is refused, and ops that others decide', () =>
     expect(await rule(sample, flipped(evaluate('Concat', inputs, { axis: 0 }), 0, 3), [[0, 0]])).toBe('false claim')
     const run = committed(sample)
     await court.admit(run)
-    const evidence = elementEvidence(run, 0, [[1, 0]], 1)
+    const evidence = elementEvidence(run, 0, { sources: [[1, 0]], leaves: [0] })
     expect(await court.rulings([court.callOf(run, 'element', evidence)])).toEqual(['OtherOperand'])
   })
 })
@@ -352,16 +378,9 @@ describe('what a fault costs', () => {
         const right = evaluate(op, inputs)
         const run = committed({ op, inputs }, flipped(right, at, 0), AROUND)
         await own.admit(run)
-        return own.gasOf(own.callOf(run, 'element', elementEvidence(run, at, sources)))
+        return own.gasOf(own.callOf(run, 'element', elementEvidence(run, at, { sources })))
       }
-      const two = await gas(
-        'Mul',
-        [a, b],
-        [
-          [0, at],
-          [1, at],
-        ],
-      )
+      const two = await gas('Mul', [a, b], BOTH(at))
       const where = await gas(
         'Where',
         [c, a, b],
