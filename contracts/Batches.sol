@@ -140,7 +140,7 @@ contract Batches is Vault {
     }
 
     /// @notice The payer takes back what nobody collected, once the batch has expired.
-    function reclaim(Batch calldata batch) external {
+    function reclaim(Batch calldata batch) external nonReentrant {
         bytes32 id = idOf(batch);
         require(batch.payer == msg.sender, NotThePayer(msg.sender));
         // B6 (time): providers have until then.

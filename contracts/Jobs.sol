@@ -24,7 +24,7 @@ struct Posted {
     uint64 steps;
     uint40 deadline;
     uint40 window;
-    /// Quorum by draw: the block whose hash draws the seats; zero as soon as they are known.
+    /// Quorum by draw: the block whose hash draws the seats; DRAWN as soon as they are known. Zero where the policy names them.
     uint40 drawBlock;
     /// Quorum: the seats that made the agreed claim and were not settled yet, a bit each.
     uint64 earning;
@@ -65,6 +65,8 @@ abstract contract Jobs is Vault, EIP712("Countersign", "1") {
     error WrongRefusal();
 
     event JobTakenBy(bytes32 indexed job, address indexed provider, uint256 seat);
+
+    uint40 internal constant DRAWN = 1;
 
     /// @notice By signing, a provider states that it holds every preimage of the job (program, state, inputs, data set) and takes it.
     bytes32 internal constant TAKING_TYPE = keccak256("Taking(bytes32 job,address provider,bytes32 terms)");

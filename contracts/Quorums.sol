@@ -40,18 +40,18 @@ contract Quorums is Jobs {
     // --- seats
 
     /// @notice Draws the seats, by anybody, from the block that was named when the job was posted. Its hash is known for 8,191 blocks (EIP-2935); a
-    /// job that nobody drew in this time can only be cancelled. Trust: who proposes that block may withhold it once a turn.
+    /// job that nobody drew in this time can only be cancelled, behind its deadline. Trust: who proposes that block may withhold it once a turn.
     function draw(bytes32 job, address[] calldata candidates) external returns (address[] memory replicas) {
         Posted storage posted = _jobs[job];
         uint256 drawBlock = posted.drawBlock;
         // Q1 (one draw): seats are drawn once, by one block that was fixed before anybody knew it.
-        require(drawBlock != 0, Drawn());
+        require(drawBlock > DRAWN, Drawn());
         require(posted.replicas == keccak256(abi.encode(candidates)), WrongReplicas());
         require(block.number > drawBlock, NotDrawn(drawBlock));
         bytes32 beacon = Blockhash.blockHash(drawBlock);
         require(beacon != 0, LostBeacon(drawBlock));
         replicas = Draw.draw(job, beacon, candidates, posted.seats);
-        (posted.replicas, posted.drawBlock) = (keccak256(abi.encode(replicas)), 0);
+        (posted.replicas, posted.drawBlock) = (keccak256(abi.encode(replicas)), DRAWN);
         emit SeatsDrawn(job, drawBlock, beacon, replicas);
     }
 
@@ -66,7 +66,7 @@ contract Quorums is Jobs {
     ) external payable nonReentrant {
         Posted storage posted = _posted(job, terms);
         require(posted.kind == Receipts.QUORUM, WrongKind(posted.kind));
-        require(posted.drawBlock == 0, NotDrawn(posted.drawBlock));
+        require(posted.drawBlock <= DRAWN, NotDrawn(posted.drawBlock));
         require(posted.replicas == keccak256(abi.encode(replicas)), WrongReplicas());
         // Q2 (never first come): a seat is its replica's.
         require(seat < replicas.length && replicas[seat] == provider, NotASeat(provider, seat));

@@ -240,13 +240,16 @@ contract Settlement is Jobs, ISettlement {
         require(terms.stake > 1, NoStake());
     }
 
-    /// @notice The requester takes its payment back while nobody works for it. A proven job is open to all until its deadline.
+    /// @notice The requester takes its payment back while nobody works for it: of a proven job, and of one whose seats are drawn, behind the
+    /// deadline.
     function cancel(bytes32 job, Terms calldata terms) external {
         Posted storage posted = _posted(job, terms);
         require(msg.sender == posted.requester, NotRequester(msg.sender));
         // J8 (no rug): whoever took the job is paid by the rules.
         require(posted.takers == 0, JobTaken(job));
-        require(posted.kind != PROVEN || block.timestamp > posted.deadline, TooEarly(posted.deadline));
+        // J16 (one draw): who knows which seats are drawn does not draw again by another job.
+        bool waits = posted.kind == PROVEN || (posted.drawBlock != 0 && block.number > posted.drawBlock);
+        require(!waits || block.timestamp > posted.deadline, TooEarly(posted.deadline));
         require(posted.open > 0, JobClosed(job));
         uint256 refund = _closeAll(posted, terms);
         emit JobCancelled(job, refund);

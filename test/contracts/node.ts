@@ -4,7 +4,8 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { Contract, ContractFactory, JsonRpcProvider, type InterfaceAbi, type JsonRpcSigner } from 'ethers'
+import { Contract, ContractFactory, JsonRpcProvider } from 'ethers'
+import type { InterfaceAbi, JsonRpcSigner, TransactionReceipt } from 'ethers'
 import { fileURLToPath } from 'node:url'
 import { readArtifact } from '../../scripts/contracts.js'
 
@@ -89,11 +90,26 @@ function listening(child: ChildProcess): Promise<string> {
   })
 }
 
+const POLL_MS = 5
+
+/**
+ * The receipt of a transaction, asked for until it is there. ethers' own `wait` waits for the next block where the transaction is mined
+ * between its looking for the receipt and its looking for blocks, and here no next block may ever come.
+ */
+export async function mined(provider: JsonRpcProvider, hash: string): Promise<TransactionReceipt> {
+  for (let left = START_MS / POLL_MS; left > 0; left--) {
+    const receipt = await provider.getTransactionReceipt(hash)
+    if (receipt !== null) return receipt
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+  throw new Error(`transaction ${hash} was not mined`)
+}
+
 /** Puts a contract on the chain, by the name of its artifact (`test/` before a harness's). */
 export async function deploy(node: EvmNode, name: string, ...values: readonly unknown[]): Promise<Contract> {
   const { abi, bytecode } = readArtifact(name)
   const factory = new ContractFactory(abi as InterfaceAbi, bytecode, node.signer)
   const contract = await factory.deploy(...values)
-  await contract.waitForDeployment()
+  await mined(node.provider, contract.deploymentTransaction()!.hash)
   return new Contract(await contract.getAddress(), abi as InterfaceAbi, node.signer)
 }

@@ -5,7 +5,7 @@ import { fromHex } from '../../src/core/bytes.js'
 import { commitSettlement, proveEntry, type Entry, type Settlement } from '../../src/merkle/settlement.js'
 import { Claim, Policy, Receipt, Refusal, Seal, Signer, TypedData, Verdict } from '../../src/receipt/index.js'
 import { claimOf, fill } from '../receipt/samples.js'
-import { CHAIN_ID, deploy, startNode, type EvmNode } from './node.js'
+import { CHAIN_ID, deploy, mined, startNode, type EvmNode } from './node.js'
 import * as S from './settlement.js'
 import { DAY, HOUR, NO_REFUSAL, TERMS, hex, idOf, type Actor, type Work, type World } from './settlement.js'
 
@@ -21,7 +21,6 @@ let mallory: Actor
 let anybody: Actor
 beforeAll(async () => {
   node = await startNode()
-  node.provider.pollingInterval = 20
   const all = [REQUESTER, ALICE, BOB, MALLORY, ANYBODY, ...Array.from({ length: 9 }, (_, i) => 0x40 + i)]
   await S.endow(node, all)
 }, 60_000)
@@ -750,7 +749,14 @@ describe('quorums', () => {
       await node.provider.send('anvil_setCode', [history, '0x'])
       expect(await no(['draw', late.work.hash, candidates])).toBe('LostBeacon')
       await node.provider.send('anvil_setCode', [history, code])
+      for (const { work: lost } of [late, { work }]) {
+        expect(await no(['cancel', lost.hash, lost.terms], requester)).toBe('TooEarly')
+      }
+      await S.mineAt(world, late.work.job.deadline + 1n)
+      await S.send(world, ['cancel', work.hash, work.terms], { from: requester })
       await S.send(world, ['cancel', late.work.hash, late.work.terms], { from: requester })
+      const fresh = await posted()
+      await S.send(world, ['cancel', fresh.work.hash, fresh.work.terms], { from: requester })
     })
 
     test('candidates out of order, twice or too few draw nobody', async () => {
@@ -947,7 +953,7 @@ describe('batches', () => {
       payer: requester.address,
       token: ZeroAddress,
       root: hex(tree.root),
-      depth: Math.ceil(Math.log2(entries.length)),
+      depth: proveEntry(tree, entries[0]).length,
       expires: (await S.now(node.provider)) + DAY,
       ...change,
     }
@@ -1066,18 +1072,20 @@ describe('batches', () => {
     const { batch, tree } = await posted(entries)
     const call = world.batches.interface.encodeFunctionData('collect', [batch, itemOf(tree, entries[0])])
     const at = await world.batches.getAddress()
-    await (await attacker.refuse(true)).wait()
+    await did(attacker.refuse(true))
     await expect(attacker.run.staticCall(at, call)).rejects.toThrow()
     await collects(['collect', batch, itemOf(tree, entries[1])], bob)
-    await (await attacker.refuse(false)).wait()
-    await (await attacker.callOnReceipt(at, call)).wait()
-    await (await attacker.run(at, call)).wait()
+    await did(attacker.refuse(false))
+    await did(attacker.callOnReceipt(at, call))
+    await did(attacker.run(at, call))
     expect([await attacker.went(), await attacker.answer()]).toEqual([false, GUARD])
     expect(await node.provider.getBalance(address)).toBe(entries[0].amount)
     expect(await S.held(world, TERMS, world.batches)).toBe(0n)
   })
 })
 
+/** After a transaction of a contract that the test deployed. */
+const did = async (sent: Promise<{ hash: string }>) => mined(node.provider, (await sent).hash)
 /** Selector of the guard's error. */
 const GUARD = id('ReentrancyGuardReentrantCall()').slice(0, 10)
 const keccak = (i: number) => fromHex(id(String(i)).slice(2))
@@ -1182,26 +1190,24 @@ test('an account that cannot receive sends its money elsewhere; one that calls b
   const at = await world.settlement.getAddress()
   const abi = world.settlement.interface
   const taking = abi.encodeFunctionData('take', [work.hash, TERMS, address, '0x'])
-  await (await attacker.run(at, taking, { value: TERMS.stake })).wait()
-  await (
-    await attacker.run(at, abi.encodeFunctionData('fileClaim', [S.claimed(work), address, NO_REFUSAL, '0x']))
-  ).wait()
+  await did(attacker.run(at, taking, { value: TERMS.stake }))
+  await did(attacker.run(at, abi.encodeFunctionData('fileClaim', [S.claimed(work), address, NO_REFUSAL, '0x'])))
   const other = await started()
   await S.fileClaim(world, other, alice)
   await S.mineAt(world, closesOf(other) + 1n)
   await S.settle(world, other, alice)
   await S.send(world, ['settle', work.hash, address, TERMS], { from: anybody })
   const withdrawal = abi.encodeFunctionData('withdraw', [ZeroAddress])
-  await (await attacker.refuse(true)).wait()
+  await did(attacker.refuse(true))
   const whole = TERMS.payment + TERMS.stake
   expect(
     await S.refusalOf({ ...world, actor: world.actor }, ['withdraw', ZeroAddress], { from: { ...anybody, address } }),
   ).toBe('TransferFailed')
   expect(await no(['withdrawTo', ZeroAddress, address], alice)).toBe('TransferFailed')
   expect(await no(['withdrawTo', ZeroAddress, ZeroAddress], alice)).toBe('ZeroReceiver')
-  await (await attacker.refuse(false)).wait()
-  await (await attacker.callOnReceipt(at, withdrawal)).wait()
-  await (await attacker.run(at, withdrawal)).wait()
+  await did(attacker.refuse(false))
+  await did(attacker.callOnReceipt(at, withdrawal))
+  await did(attacker.run(at, withdrawal))
   expect([await attacker.went(), await attacker.answer()]).toEqual([false, GUARD])
   expect(await node.provider.getBalance(address)).toBe(whole)
   await S.send(world, ['withdrawTo', ZeroAddress, bob.address], { from: alice })

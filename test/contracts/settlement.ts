@@ -18,7 +18,7 @@ import { readArtifact } from '../../scripts/contracts.js'
 import { toHex } from '../../src/core/bytes.js'
 import { Claim, Job, Policy, Receipt, Seal, Signer, TypedData } from '../../src/receipt/index.js'
 import { claimOf, fill, signerOf } from '../receipt/samples.js'
-import { CHAIN_ID, deploy, type EvmNode } from './node.js'
+import { CHAIN_ID, deploy, mined, type EvmNode } from './node.js'
 
 export const hex = (bytes: Uint8Array): string => `0x${toHex(bytes)}`
 /** A structure as a wallet takes it, and as a contract does. */
@@ -107,7 +107,8 @@ export async function worldOn(given: EvmNode): Promise<World> {
   const address = await deployed.getAddress()
   const settlement = new Contract(address, union('Settlement', 'Quorums'), node.signer)
   const [batches, token] = [await deploy(node, 'Batches'), await deploy(node, 'test/Token')]
-  await (await judge.describe(hex(fill(1)), 1)).wait()
+  const described = (await judge.describe(hex(fill(1)), 1)) as { hash: string }
+  await mined(node.provider, described.hash)
   const known = new Map<number, Actor>()
   const actor = (byte: number): Actor => known.get(byte) ?? remember(byte)
   const remember = (byte: number): Actor => {
@@ -185,8 +186,8 @@ export async function send(
   const [name, ...values] = call
   const data = to.interface.encodeFunctionData(name, values)
   const sent = await from.wallet.sendTransaction({ to: await to.getAddress(), data, value, gasLimit: 8_000_000 })
-  const receipt = await sent.wait().catch(() => null)
-  if (receipt === null) throw new Error(`${name} was refused: ${await refusalOf(world, call, { from, value, to })}`)
+  const receipt = await mined(world.node.provider, sent.hash)
+  if (receipt.status !== 1) throw new Error(`${name} was refused: ${await refusalOf(world, call, { from, value, to })}`)
   return receipt
 }
 
