@@ -25,7 +25,7 @@ import { rootOfTensors } from '../../src/trace/digests.js'
 import { runRoot, type Step } from '../../src/trace/step.js'
 import { evaluate } from './elements.js'
 import { outcomesOf, type Call } from './batch.js'
-import { deploy, type EvmNode } from './node.js'
+import { deploy, gasUsed, type EvmNode } from './node.js'
 
 /** Calls in one request. */
 const BATCH = 25
@@ -193,14 +193,16 @@ export async function courtOf(node: EvmNode, name: string, ...values: readonly u
   const abi = [...(readArtifact('test/RecordsHarness').abi as object[]), ...errors] as InterfaceAbi
   const records = new Contract(await bare.getAddress(), abi, node.signer)
   const address = await referee.getAddress()
-  const send = async (method: string, ...args: readonly unknown[]) => {
-    const sent = (await records.getFunction(method)(...args)) as { wait(): Promise<unknown> }
-    await sent.wait()
+  const send = async (data: string): Promise<number> => {
+    const tx = { from: node.signer.address, to: await records.getAddress(), data, gas: '0xe4e1c0' }
+    return gasUsed(node, (await node.provider.send('eth_sendTransaction', [tx])) as string)
   }
+  const set = (method: string, ...values: readonly unknown[]) =>
+    send(records.interface.encodeFunctionData(method, values))
   return {
     records,
     async admit({ program: { counts, outputs, carries }, case: { job } }) {
-      await send('setCounts', job.program, {
+      await set('setCounts', job.program, {
         ...counts,
         outputs: outputs.length,
         carries: carries.length,
@@ -211,7 +213,7 @@ export async function courtOf(node: EvmNode, name: string, ...values: readonly u
       const coder = AbiCoder.defaultAbiCoder()
       const id = keccak256(coder.encode(['bytes32', 'address'], [run.case.claim.job, run.case.provider]))
       const key = keccak256(coder.encode(['uint64', 'uint32', 'uint64'], [run.step.step, run.value, element]))
-      await send('setExpansion', id, key, root)
+      await set('setExpansion', id, key, root)
     },
     callOf: (run, fault, ...evidence) => referee.interface.encodeFunctionData(fault, [run.case, ...evidence]),
     async rulings(calls) {
@@ -223,10 +225,6 @@ export async function courtOf(node: EvmNode, name: string, ...values: readonly u
       }
       return found.map((text) => (text === FALSE_CLAIM ? 'false claim' : text))
     },
-    async gasOf(call) {
-      const data = records.interface.encodeFunctionData('rule', [address, call])
-      const sent = await node.signer.sendTransaction({ to: await records.getAddress(), data, gasLimit: 15_000_000 })
-      return Number((await sent.wait())!.gasUsed)
-    },
+    gasOf: (call) => send(records.interface.encodeFunctionData('rule', [address, call])),
   }
 }

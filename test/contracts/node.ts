@@ -113,3 +113,23 @@ export async function deploy(node: EvmNode, name: string, ...values: readonly un
   await mined(node.provider, contract.deploymentTransaction()!.hash)
   return new Contract(await contract.getAddress(), abi as InterfaceAbi, node.signer)
 }
+
+/**
+ * The gas of a transaction, once it is mined. Asked for again and again: `wait` of the library waits for the next block, and where the
+ * transaction was mined before it looked there is none.
+ * @throws Error where it reverted.
+ */
+export async function gasUsed({ provider }: EvmNode, hash: string): Promise<number> {
+  for (let tries = 0; tries < 2000; tries++) {
+    const receipt = (await provider.send('eth_getTransactionReceipt', [hash])) as {
+      readonly status: string
+      readonly gasUsed: string
+    } | null
+    if (receipt !== null) {
+      if (receipt.status !== '0x1') throw new Error('the transaction reverted')
+      return Number(receipt.gasUsed)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  throw new Error('the transaction was not mined')
+}
