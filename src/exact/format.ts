@@ -24,7 +24,7 @@ import { digest } from '../merkle/tiles.js'
 import { rootOf, sizedRoot, treeOf, type Tree } from '../merkle/tree.js'
 import type { ExactOp } from './op.js'
 import { opNumbered, opOf } from './ops/index.js'
-import { ABSENT, type Attributes, type Carry, type Program, type Value } from './program.js'
+import { type Attributes, type Carry, type Program, type Value } from './program.js'
 
 /** Version of the program format. */
 export const FORMAT_VERSION = 1
@@ -327,11 +327,14 @@ function decodeNode({ type, number, words, operands }: NodeLeaf, before: readonl
   const row = opNumbered(number)
   const count = operands.length
   demand(count >= 1 && count <= MAX_OPERANDS, 'exact/bad-program', () => `${count} operands`)
-  const earlier = operands.every((v) => v === ABSENT || v < before.length)
+  // No op of this version has an operand that may be absent.
+  const earlier = operands.every((v) => v < before.length)
   demand(earlier, 'exact/bad-program', () => 'an operand that comes later')
   const attributes = attributesFrom(row, words)
-  const given = operands.filter((v) => v !== ABSENT).map((v) => before[v])
-  const inferred = row.infer(given, attributes)
+  const inferred = row.infer(
+    operands.map((v) => before[v]),
+    attributes,
+  )
   demand(sameType(inferred, type), 'exact/bad-program', () => `${row.name} gives ${inferred.dtype}[${inferred.dims}]`)
   return { kind: 'node', ...type, op: row.name, attributes, inputs: operands }
 }

@@ -8,6 +8,7 @@ import { carrierOf, type Emitter } from '../emitter.js'
 import type { ExactOp, FaultPoint } from '../op.js'
 import type { Attributes } from '../program.js'
 import { broadcastDims, broadcastMap, indexMap, stridesOf } from './broadcast.js'
+import { demandOperands } from './operands.js'
 
 type Movable = { [i: number]: number | bigint }
 
@@ -29,7 +30,9 @@ const RESHAPE: ExactOp = {
   attributes: [{ name: 'shape', kind: 'ints' }],
   halves: 'carry',
   dtypes: 'any',
-  infer([x], attributes) {
+  infer(inputs, attributes) {
+    demandOperands('Reshape', inputs, 1)
+    const [x] = inputs
     const dims = attributes.shape as readonly number[]
     demand(sizeOf(dims) === sizeOf(x.dims), 'exact/shape-mismatch', () => `Reshape of [${x.dims}] to [${dims}]`)
     return { dtype: x.dtype, dims: [...dims] }
@@ -46,7 +49,9 @@ const TRANSPOSE: ExactOp = {
   attributes: [{ name: 'perm', kind: 'ints' }],
   halves: 'carry',
   dtypes: 'any',
-  infer([x], attributes) {
+  infer(inputs, attributes) {
+    demandOperands('Transpose', inputs, 1)
+    const [x] = inputs
     const perm = attributes.perm as readonly number[]
     demand(
       perm.length === x.dims.length && [...perm].sort((a, b) => a - b).every((v, i) => v === i),
@@ -86,7 +91,9 @@ const SLICE: ExactOp = {
   ],
   halves: 'carry',
   dtypes: 'any',
-  infer([x], attributes) {
+  infer(inputs, attributes) {
+    demandOperands('Slice', inputs, 1)
+    const [x] = inputs
     const { starts, ends, steps } = attributes as Record<string, readonly number[]>
     const fits = x.dims.every((dim, i) => {
       const size = sliceSize(starts[i], ends[i], steps[i])
@@ -178,7 +185,9 @@ const EXPAND: ExactOp = {
   attributes: [{ name: 'shape', kind: 'ints' }],
   halves: 'carry',
   dtypes: 'any',
-  infer([x], attributes) {
+  infer(inputs, attributes) {
+    demandOperands('Expand', inputs, 1)
+    const [x] = inputs
     return { dtype: x.dtype, dims: broadcastDims(x.dims, attributes.shape as readonly number[]) }
   },
   evaluate: ([x], _attributes, output) =>
@@ -203,7 +212,9 @@ const PAD: ExactOp = {
   attributes: [{ name: 'pads', kind: 'ints' }],
   halves: 'carry',
   dtypes: 'any',
-  infer([x, value], attributes) {
+  infer(inputs, attributes) {
+    demandOperands('Pad', inputs, 2)
+    const [x, value] = inputs
     const pads = attributes.pads as readonly number[]
     const rank = x.dims.length
     demand(
@@ -270,7 +281,9 @@ const GATHER: ExactOp = {
   attributes: [{ name: 'axis', kind: 'int' }],
   halves: 'carry',
   dtypes: 'any',
-  infer([x, indices], attributes) {
+  infer(inputs, attributes) {
+    demandOperands('Gather', inputs, 2)
+    const [x, indices] = inputs
     const axis = attributes.axis as number
     demand(
       indices.dtype === 'int64' && axis >= 0 && axis < x.dims.length,
@@ -311,7 +324,9 @@ const GATHER_ELEMENTS: ExactOp = {
   attributes: [{ name: 'axis', kind: 'int' }],
   halves: 'carry',
   dtypes: 'any',
-  infer([x, indices], attributes) {
+  infer(inputs, attributes) {
+    demandOperands('GatherElements', inputs, 2)
+    const [x, indices] = inputs
     const axis = attributes.axis as number
     const fits = indices.dims.length === x.dims.length && indices.dims.every((d, i) => i === axis || d <= x.dims[i])
     demand(

@@ -8,6 +8,7 @@ import type { Emitter } from '../emitter.js'
 import type { ExactOp } from '../op.js'
 import type { Attributes } from '../program.js'
 import { NAN_FAULT } from './nan.js'
+import { demandOperands, reducedDims } from './operands.js'
 import { rangeOf } from './elementwise.js'
 
 const ORDERED: readonly DType[] = [
@@ -61,9 +62,11 @@ function extremum(name: 'ReduceMax' | 'ReduceMin', number: number, sign: 1 | -1)
     attributes: [{ name: 'axes', kind: 'int' }],
     halves: 'widen',
     dtypes: ORDERED,
-    infer([x], attributes) {
+    infer(inputs, attributes) {
+      demandOperands(name, inputs, 1)
+      const [x] = inputs
       demand(ORDERED.includes(x.dtype), 'exact/unsupported-type', () => `${name} of ${x.dtype}`)
-      return { dtype: x.dtype, dims: x.dims.slice(0, x.dims.length - (attributes.axes as number)) }
+      return { dtype: x.dtype, dims: reducedDims(name, x, attributes) }
     },
     evaluate([x], _attributes, output) {
       const outer = sizeOf(output.dims)
@@ -107,8 +110,9 @@ function place(name: 'ArgMax' | 'ArgMin', number: number, sign: 1 | -1): ExactOp
     attributes: [{ name: 'axis', kind: 'int' }],
     halves: 'widen',
     dtypes: ORDERED,
-    infer([x], attributes) {
-      const axis = attributes.axis as number
+    infer(inputs, attributes) {
+      demandOperands(name, inputs, 1)
+      const [[x], axis] = [inputs, attributes.axis as number]
       demand(ORDERED.includes(x.dtype), 'exact/unsupported-type', () => `${name} of ${x.dtype}`)
       demand(
         axis >= 0 && axis < x.dims.length && x.dims[axis] > 0,
@@ -177,8 +181,11 @@ const TOP_K: ExactOp = {
   ],
   halves: 'widen',
   dtypes: ORDERED,
-  infer([x], attributes) {
-    const [axis, k] = [attributes.axis as number, attributes.k as number]
+  infer(inputs, attributes) {
+    demandOperands('TopK', inputs, 1)
+    const [x] = inputs
+    const { axis, k, largest } = attributes as Record<string, number>
+    demand(largest === 0 || largest === 1, 'exact/bad-program', () => `TopK with largest = ${largest}`)
     demand(ORDERED.includes(x.dtype), 'exact/unsupported-type', () => `TopK of ${x.dtype}`)
     demand(
       axis >= 0 && axis < x.dims.length && k >= 0 && k <= x.dims[axis],
@@ -256,8 +263,9 @@ const MAX_POOL: ExactOp = {
   ],
   halves: 'widen',
   dtypes: ['float32'],
-  infer([x], attributes) {
-    const pool = poolOf(attributes)
+  infer(inputs, attributes) {
+    demandOperands('MaxPool', inputs, 1)
+    const [[x], pool] = [inputs, poolOf(attributes)]
     const rank = x.dims.length - 2
     demand(x.dtype === 'float32', 'exact/unsupported-type', () => `MaxPool of ${x.dtype}`)
     demand(
@@ -265,14 +273,19 @@ const MAX_POOL: ExactOp = {
         pool.kernel.length === rank &&
         pool.strides.length === rank &&
         pool.dilations.length === rank &&
-        pool.pads.length === 2 * rank,
+        pool.pads.length === 2 * rank &&
+        [...pool.kernel, ...pool.strides, ...pool.dilations].every((v) => v >= 1) &&
+        pool.pads.every((pad) => pad >= 0),
       'exact/shape-mismatch',
       () => `MaxPool of [${x.dims}] with kernel [${pool.kernel}]`,
     )
     const out = pooledDims(x.dims, pool)
     const reach = pool.kernel.map((k, i) => pool.dilations[i] * (k - 1) + 1)
     demand(
-      out.every((n) => n >= 1) && reach.every((r, i) => pool.pads[i] < r && pool.pads[rank + i] < r),
+      // Beyond 2^53 a sum of these would not be exact.
+      reach.every((r, i) => Number.isSafeInteger(r) && Number.isSafeInteger(x.dims[2 + i] + 2 * r)) &&
+        out.every((n) => n >= 1) &&
+        reach.every((r, i) => pool.pads[i] < r && pool.pads[rank + i] < r),
       'exact/shape-mismatch',
       () => `MaxPool of [${x.dims}] with kernel [${pool.kernel}], pads [${pool.pads}]`,
     )

@@ -8,6 +8,7 @@ import { demand } from '../../core/faults.js'
 import type { Emitter } from '../emitter.js'
 import type { ExactOp } from '../op.js'
 import { emitDomain64, emitGrid, emitMagnitude, grid64, pow2ceil64, pow2ceilWide } from './grid.js'
+import { demandOperands } from './operands.js'
 import { scanBits } from './scatter.js'
 
 const SCANNED: readonly DType[] = ['float32', 'float64', 'int32', 'int64', 'uint32', 'uint64']
@@ -62,7 +63,9 @@ const CUM_SUM: ExactOp = {
   attributes: [],
   halves: 'widen',
   dtypes: SCANNED,
-  infer([x]) {
+  infer(inputs) {
+    demandOperands('CumSum', inputs, 1)
+    const [x] = inputs
     demand(SCANNED.includes(x.dtype), 'exact/unsupported-type', () => `CumSum of ${x.dtype}`)
     demand(x.dims.length > 0, 'exact/shape-mismatch', () => 'CumSum of a scalar')
     return { dtype: x.dtype, dims: x.dims }

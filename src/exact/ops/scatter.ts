@@ -9,6 +9,7 @@ import type { ExactOp } from '../op.js'
 import type { Attributes } from '../program.js'
 import { emitDomain64, emitGrid, emitMagnitude, grid64, pow2ceil64, pow2ceilWide } from './grid.js'
 import { clampIndices, indexFault } from './movement.js'
+import { demandOperands } from './operands.js'
 import { aroundAxis } from './order.js'
 
 type Cells = { [i: number]: number | bigint }
@@ -25,11 +26,9 @@ export function scanBits(count: number): number {
   return Math.min(51, 53 - carries)
 }
 
-function inferScatter(
-  name: string,
-  [data, indices, updates]: readonly TensorType[],
-  attributes: Attributes,
-): TensorType {
+function inferScatter(name: string, inputs: readonly TensorType[], attributes: Attributes): TensorType {
+  demandOperands(name, inputs, 3)
+  const [data, indices, updates] = inputs
   const axis = axisOf(attributes)
   const wrong = () =>
     `${name} of ${data.dtype}[${data.dims}] on axis ${axis} by ${indices.dtype}[${indices.dims}] from ${updates.dtype}[${updates.dims}]`
@@ -157,6 +156,7 @@ const SCATTER_ADD: ExactOp = {
   halves: 'widen',
   dtypes: ADDABLE,
   infer(inputs, attributes) {
+    demandOperands('ScatterAdd', inputs, 3)
     const { dtype } = inputs[0]
     demand(ADDABLE.includes(dtype), 'exact/unsupported-type', () => `ScatterAdd of ${dtype}`)
     return inferScatter('ScatterAdd', inputs, attributes)

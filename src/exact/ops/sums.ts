@@ -24,6 +24,7 @@ import {
   pow2ceilWide,
   productGrid,
 } from './grid.js'
+import { demandOperands, reducedDims } from './operands.js'
 import { emitMatMul } from './products.js'
 
 type Float = 'float32' | 'float64'
@@ -95,8 +96,10 @@ const MATMUL: ExactOp = {
   attributes: [],
   halves: 'widen',
   dtypes: FLOATS,
-  infer([a, b]) {
-    const dtype = sameFloat('MatMul', [a, b])
+  infer(inputs) {
+    demandOperands('MatMul', inputs, 2)
+    const dtype = sameFloat('MatMul', inputs)
+    const [a, b] = inputs
     demand(
       a.dims.length >= 2 && b.dims.length >= 2 && a.dims.at(-1) === b.dims.at(-2),
       'exact/shape-mismatch',
@@ -139,9 +142,11 @@ function convShape([x, w]: readonly TensorType[], attributes: Attributes): ConvS
   demand(groups >= 1 && x.dims[1] === w.dims[1] * groups && w.dims[0] % groups === 0, 'exact/shape-mismatch', wrong)
   demand([...strides, ...dilations].every((v) => v >= 1) && pads.every((p) => p >= 0), 'exact/shape-mismatch', wrong)
   const [spatial, kernel, begin, end] = [x.dims.slice(2), w.dims.slice(2), pads.slice(0, rank), pads.slice(rank)]
-  const out = spatial.map(
-    (size, i) => Math.floor((size + begin[i] + end[i] - (dilations[i] * (kernel[i] - 1) + 1)) / strides[i]) + 1,
-  )
+  const padded = spatial.map((size, i) => size + begin[i] + end[i])
+  const reach = kernel.map((size, i) => dilations[i] * (size - 1) + 1)
+  // Beyond 2^53 a sum of these would not be exact.
+  demand([...padded, ...reach].every(Number.isSafeInteger), 'exact/shape-mismatch', wrong)
+  const out = padded.map((size, i) => Math.floor((size - reach[i]) / strides[i]) + 1)
   demand(out.every((size) => size >= 0) && kernel.every((size) => size >= 1), 'exact/shape-mismatch', wrong)
   const block = Math.max(1, Math.floor(PRODUCT_BLOCK / sizeOf(kernel)))
   return {
@@ -230,6 +235,7 @@ const CONV: ExactOp = {
   halves: 'widen',
   dtypes: FLOATS,
   infer(inputs, attributes) {
+    demandOperands('Conv', inputs, 2)
     const dtype = sameFloat('Conv', inputs)
     const s = convShape(inputs, attributes)
     return { dtype, dims: [s.batch, s.groups * s.outChannels, ...s.out] }
@@ -289,9 +295,11 @@ const REDUCE_SUM: ExactOp = {
   attributes: [{ name: 'axes', kind: 'int' }],
   halves: 'widen',
   dtypes: [...FLOATS, 'int32', 'int64', 'uint32', 'uint64'],
-  infer([x], attributes) {
+  infer(inputs, attributes) {
+    demandOperands('ReduceSum', inputs, 1)
+    const [x] = inputs
     demand(REDUCE_SUM.dtypes.includes(x.dtype), 'exact/unsupported-type', () => `ReduceSum of ${x.dtype}`)
-    return { dtype: x.dtype, dims: x.dims.slice(0, x.dims.length - (attributes.axes as number)) }
+    return { dtype: x.dtype, dims: reducedDims('ReduceSum', x, attributes) }
   },
   evaluate([x], attributes, output) {
     const shape = reductionShape(x.dims, attributes)
