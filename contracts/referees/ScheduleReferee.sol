@@ -1,301 +1,236 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.31;
 
-import {Exact, Format} from "../Exact.sol";
-import {Merkle, Place, StepLeaf, TensorType} from "../Merkle.sol";
-import {Seeds} from "../ops/Seeds.sol";
-import {Types} from "../ops/Types.sol";
+import {Grid, Merkle, Place, TensorType} from "../Merkle.sol";
 import {Openings, StepOpening, TileOpening} from "../Openings.sol";
-import {Counts} from "../Programs.sol";
-import {Receipts} from "../Receipts.sol";
-import {Case, IRecords, Referees} from "../Referee.sol";
+import {Initial, Rule} from "../ops/Initial.sol";
+import {Types} from "../ops/Types.sol";
+import {Counts, LeafOpening, Programs, Value} from "../Programs.sol";
+import {Case, IRecords, Referees, Refusal} from "../Referee.sol";
+import {Row, Schedule, Schedules} from "../Schedules.sol";
 
-/// @notice A move of samples: 0 a shift by up to `most` rows and columns, 1 a flip of left and right.
-struct Augmentation {
-    uint8 kind;
-    uint8 column;
-    uint32 most;
-}
-
-/// @notice What a job trains on, and where it starts. See docs/formats.md, schedules.
-struct Schedule {
-    uint16 version;
-    bytes32 dataset;
-    uint64 samples;
-    uint64 batchSize;
-    uint8 last;
-    uint8 order;
-    bytes32 beacon;
-    uint8 start;
-    bytes32 startRoot;
-    Augmentation[] augmentations;
-}
-
-/// @notice An element of an input, and the sample from which it comes.
-struct SampleEvidence {
+/// @notice An element of an input of a step, and the sample from which the schedule takes it.
+struct InputEvidence {
     StepOpening step;
-    /// The leaf that the job names.
+    /// The leaf of the schedule.
     bytes schedule;
-    uint64 column;
-    /// Of the input, row-major.
+    /// Number of the input, which is that of the column.
+    uint32 input;
+    /// Row-major index of the element in the whole batch.
     uint64 element;
-    TileOpening input;
-    /// The digests of the sample's columns, and the sample's way to the data set.
-    bytes32[] digests;
-    bytes32[] samplePath;
-    /// The sample's column: its form, the tile that holds the element, and its way to the root of the tiles.
-    TensorType form;
-    bytes tile;
-    bytes32[] tilePath;
+    TileOpening found;
+    /// The leaf of the sample: the digests of its columns; with its way to the data set. Not looked at where an augmentation moved zero in.
+    LeafOpening sample;
+    /// The tile of the sample's column. Its way to a list is not looked at: the leaf is the list.
+    TileOpening source;
 }
 
-/// @notice An element of a parameter before the first step, and its rule.
+/// @notice The number of a step as the step's last input has it.
+struct NumberEvidence {
+    StepOpening step;
+    bytes schedule;
+    TileOpening found;
+}
+
+/// @notice An element of a parameter before the first step, and the rule of that parameter.
 struct StartEvidence {
+    /// The first leaf of the run.
     StepOpening step;
     bytes schedule;
-    uint64 parameter;
+    uint32 parameter;
     uint64 element;
-    TileOpening tile;
-    bytes rule;
-    bytes32[] rulePath;
+    TileOpening found;
+    /// With its way to the rules that the schedule names.
+    LeafOpening rule;
 }
 
-/// @title Inputs that the job does not give, and a first state that does not follow from its seed.
-/// @notice A schedule that waits for a beacon is not decided here: what the beacon gave is not on the chain.
+/// @notice A tensor among the inputs of a step, or in the state before the first one, of a form that the program does not give it.
+struct WrongFormEvidence {
+    StepOpening step;
+    /// Number of the input, or of the parameter.
+    uint32 index;
+    LeafOpening leaf;
+    TensorType form;
+    /// Root of its tiles.
+    bytes32 root;
+    bytes32[] path;
+}
+
+/// @title Faults of beginnings: inputs that neither the schedule draws nor the job names, a first state that is not the seed's. See docs/disputes.md.
+/// @notice A schedule that names a beacon is decided as far as no seed is needed; the rest reverts with BeaconNotKnown.
 contract ScheduleReferee {
-    error WrongSchedule();
-    error BeaconNotKnown(bytes32 beacon);
-    error NotFromSeed();
+    error BehindRefusal();
+    /// @notice The tensor is no batch of such samples, no number of a step.
     error WrongForm();
-    error WrongColumn(uint256 column);
-    error BadRule();
+    /// @notice The data set has other columns than the program takes, or not this one.
+    error NoColumn(uint256 column);
+    error NotFirstLeaf(uint64 leaf);
+    /// @notice The run starts from the other thing.
+    error OtherStart(uint8 start);
 
-    uint16 private constant VERSION = 1;
-    uint8 private constant SHUFFLED = 1;
-    uint8 private constant FROM_SEED = 1;
-    uint8 private constant SHIFT = 0;
-    uint256 private constant NOTHING = type(uint256).max;
+    // --- inputs that a schedule draws
 
-    // --- jobs without a schedule
+    /// @notice An element of an input is not that of the sample which the schedule takes there.
+    function input(Case calldata c, InputEvidence calldata e) external view returns (bytes32) {
+        Schedule memory schedule = Schedules.open(c, e.schedule);
+        Counts memory counts = _counts(c);
+        Place memory place = Place(e.input, counts.inputs);
+        uint256 found = Openings.elementOf(_inputsOf(c, e.step), Merkle.INPUTS, place, e.found, e.element);
+        return Referees.demandApart(found != _drawn(c, e, schedule, counts));
+    }
 
-    /// @notice The inputs of a step are not those that the job names. `item`: of a job of one step the root of the list of its inputs, of several
-    /// the sized root of the step's inputs in the job's list, and its way there.
+    /// @dev The element that the schedule puts there.
+    function _drawn(Case calldata c, InputEvidence calldata e, Schedule memory schedule, Counts memory counts)
+        private
+        view
+        returns (uint256)
+    {
+        uint64[] calldata dims = e.found.form.dims;
+        require(dims.length != 0 && dims[0] == schedule.batchSize, WrongForm());
+        uint256 size = 1;
+        for (uint256 i = 1; i < dims.length; ++i) size *= dims[i];
+        // casting to uint32 is safe: the element is inside of the batch, which has at most 2^20 rows
+        Row memory row = Row(e.step.step, uint32(e.element / size));
+        (bool some, uint256 source) = Schedules.sourceOf(schedule, c, row, e.input, dims, e.element % size);
+        if (!some) return 0;
+        bytes32 digest = _columnOf(c, e, schedule, counts, row);
+        require(_isSampleOf(e.source.form, e.found.form), WrongForm());
+        (bytes32 found, uint256 bits) = _open(e.source, source);
+        require(found == digest, Merkle.RootMismatch(digest, found));
+        return bits;
+    }
+
+    /// @dev The digest of the column in the sample that stands in this row.
+    function _columnOf(
+        Case calldata c,
+        InputEvidence calldata e,
+        Schedule memory schedule,
+        Counts memory counts,
+        Row memory row
+    ) private view returns (bytes32) {
+        uint256 columns = e.sample.leaf.length / 32;
+        // The number of the step may stand behind the columns.
+        bool fits = columns * 32 == e.sample.leaf.length && (columns == counts.inputs || columns + 1 == counts.inputs);
+        require(fits && e.input < columns, NoColumn(e.input));
+        Place memory place = Place(Schedules.sampleOf(schedule, c, row), schedule.samples);
+        Merkle.verifySized(schedule.dataset, Merkle.DATASET, Merkle.hashLeaf(e.sample.leaf), place, e.sample.path);
+        return bytes32(e.sample.leaf[32 * uint256(e.input):]);
+    }
+
+    /// @dev The digest to which a tile leads, and the bits of an element in it.
+    function _open(TileOpening calldata o, uint256 element) private view returns (bytes32 digest, uint256 bits) {
+        Grid memory grid = Merkle.gridOf(o.form);
+        (uint256 tile, uint256 position) = Merkle.placeOf(grid, element);
+        digest = Openings.digestOf(o, tile);
+        bits = Merkle.bitsAt(o.tile, position, grid.size);
+    }
+
+    /// @dev One sample less the first axis of the batch.
+    function _isSampleOf(TensorType calldata sample, TensorType calldata batch) private pure returns (bool) {
+        return sample.dtype == batch.dtype
+            && keccak256(abi.encodePacked(sample.dims)) == keccak256(abi.encodePacked(batch.dims[1:]));
+    }
+
+    /// @notice The last input of a step is not its number, where the program takes that.
+    /// @dev A column has the batch on its first axis, so an integer of rank 0 is the number and nothing else.
+    function stepNumber(Case calldata c, NumberEvidence calldata e) external view returns (bytes32) {
+        Schedules.open(c, e.schedule);
+        uint256 inputs = _counts(c).inputs;
+        require(inputs != 0 && e.found.form.dtype == Types.INT64 && e.found.form.dims.length == 0, WrongForm());
+        Place memory place = Place(inputs - 1, inputs);
+        uint256 found = Openings.elementOf(_inputsOf(c, e.step), Merkle.INPUTS, place, e.found, 0);
+        return Referees.demandApart(found != e.step.step);
+    }
+
+    // --- inputs that the job names
+
+    /// @notice The inputs of a step are not those that the job names. The kind of their root tells them from a schedule. `item`: of a job of one
+    /// step the root of the tree over its inputs' digests; of several the sized root of the step's inputs, with its way to the job's.
     function jobInputs(Case calldata c, StepOpening calldata s, bytes32 item, bytes32[] calldata path)
         external
         view
         returns (bytes32)
     {
         bytes32 found = _inputsOf(c, s);
-        if (c.job.steps == 1) {
-            uint32 inputs = _counts(c).inputs;
-            require(c.job.inputs == Merkle.sizedRoot(Merkle.INPUTS, inputs, item), WrongSchedule());
-            return Referees.demandApart(found != c.job.inputs);
+        // Steps behind a refused one have no inputs.
+        Refusal memory refusal = IRecords(msg.sender).refusalOf(Openings.idOf(c));
+        require(!refusal.refused || s.step <= refusal.step, BehindRefusal());
+        if (c.job.steps > 1) {
+            Openings.verifyItem(c.job.inputs, Merkle.RUN_INPUTS, Place(s.step, c.job.steps), item, path);
+            return Referees.demandApart(found != item);
         }
-        Merkle.verifySized(c.job.inputs, Merkle.RUN_INPUTS, Merkle.hashItem(item), Place(s.step, c.job.steps), path);
-        return Referees.demandApart(found != item);
+        bytes32 named = Merkle.sizedRoot(Merkle.INPUTS, _counts(c).inputs, item);
+        require(named == c.job.inputs, Merkle.RootMismatch(c.job.inputs, named));
+        return Referees.demandApart(found != named);
     }
 
-    // --- jobs with a schedule
-
-    /// @notice An element of an input is not that of the sample which the schedule draws.
-    function sample(Case calldata c, SampleEvidence calldata e) external view returns (bytes32) {
-        Schedule memory schedule = _scheduleOf(c, e.schedule);
-        bytes32 seed = _seedOf(c, schedule);
-        uint256 found = _inputElement(c, e.step, e.column, e.element, e.input);
-        require(e.column < e.digests.length, WrongColumn(e.column));
-        uint256 rowSize = _demandForms(e.input.form, e.form);
-        uint256 row = e.element / rowSize;
-        require(row < schedule.batchSize, WrongForm());
-        _demandSample(schedule, _drawn(schedule, seed, e.step.step, row), e);
-        uint256 from = _moved(schedule, Draw(seed, e.step.step, uint32(row), e.column), e.form.dims, e.element % rowSize);
-        return Referees.demandApart(found != (from == NOTHING ? 0 : _sampleElement(e, from)));
+    /// @notice An input of a step is a tensor of another form than the program takes.
+    function inputForm(Case calldata c, WrongFormEvidence calldata e) external view returns (bytes32) {
+        Counts memory counts = _counts(c);
+        bytes32 digest = Merkle.digestOf(e.form, e.root);
+        Openings.verifyItem(_inputsOf(c, e.step), Merkle.INPUTS, Place(e.index, counts.inputs), digest, e.path);
+        uint256 value = uint256(counts.parameters) + e.index;
+        return _againstForm(e.form, Programs.openValue(c.job.program, counts, value, e.leaf));
     }
 
-    /// @notice The number of the step, which a program may take behind the columns, is another one.
-    function stepNumber(Case calldata c, StepOpening calldata s, bytes calldata schedule, TileOpening calldata input)
-        external
-        view
-        returns (bytes32)
-    {
-        _scheduleOf(c, schedule);
-        // A column has the batch for its first axis, so an integer without axes is no column.
-        require(input.form.dtype == Types.INT64 && input.form.dims.length == 0, WrongForm());
-        return Referees.demandApart(_inputElement(c, s, _counts(c).inputs - 1, 0, input) != s.step);
-    }
+    // --- the first state
 
-    /// @notice An element of the state before the first step is not what the seed and the parameter's rule give.
+    /// @notice An element of a parameter before the first step is not what its rule and the seed give.
     function start(Case calldata c, StartEvidence calldata e) external view returns (bytes32) {
-        Schedule memory schedule = _scheduleOf(c, e.schedule);
-        require(schedule.start == FROM_SEED && c.job.initialState == 0, NotFromSeed());
-        bytes32 seed = _seedOf(c, schedule);
-        Openings.verifyLeaf(c, e.step);
-        require(e.step.leaf.index == 0, Openings.WrongStep(e.step.step));
+        Schedule memory schedule = Schedules.open(c, e.schedule);
+        require(schedule.start == Schedules.SEED && c.job.initialState == 0, OtherStart(schedule.start));
         Place memory place = Place(e.parameter, _counts(c).parameters);
-        bytes32 state = e.step.leaf.stateBefore;
-        uint256 found = Openings.elementOf(state, Merkle.STATE, place, e.tile, e.element);
-        Merkle.verifySized(schedule.startRoot, Merkle.INITIAL, Merkle.hashLeaf(e.rule), place, e.rulePath);
-        Seeds.Stream memory stream = Seeds.Stream(seed, Seeds.WEIGHTS, 0, uint32(e.parameter), 0);
-        return Referees.demandApart(found != _initial(e.rule, e.tile.form.dtype, stream, e.element));
+        uint256 found = Openings.elementOf(_firstState(c, e.step), Merkle.STATE, place, e.found, e.element);
+        Merkle.verifySized(schedule.startRoot, Merkle.INITIAL, Merkle.hashLeaf(e.rule.leaf), place, e.rule.path);
+        Rule memory rule = Initial.decode(e.rule.leaf);
+        bytes32 seed = Schedules.seedOf(schedule, c);
+        uint256 drawn = Initial.elementOf(rule, e.found.form.dtype, seed, e.parameter, e.element);
+        return Referees.demandApart(found != drawn);
     }
 
-    // --- samples
-
-    function _scheduleOf(Case calldata c, bytes calldata leaf) private view returns (Schedule memory s) {
-        require(c.job.inputs == Merkle.sizedRoot(Merkle.SCHEDULE, 1, Merkle.hashLeaf(leaf)), WrongSchedule());
-        (
-            s.version,
-            s.dataset,
-            s.samples,
-            s.batchSize,
-            s.last,
-            s.order,
-            s.beacon,
-            s.start,
-            s.startRoot,
-            s.augmentations
-        ) = abi.decode(
-            leaf, (uint16, bytes32, uint64, uint64, uint8, uint8, bytes32, uint8, bytes32, Augmentation[])
-        );
-        bool isSound = s.version == VERSION && s.last == 0 && s.order <= SHUFFLED && s.start <= FROM_SEED;
-        require(isSound && s.batchSize != 0 && s.batchSize <= s.samples, WrongSchedule());
+    /// @notice The first leaf does not start from the checkpoint that the schedule, and with it the job, names.
+    function startState(Case calldata c, StepOpening calldata s, bytes calldata leaf) external view returns (bytes32) {
+        Schedule memory schedule = Schedules.open(c, leaf);
+        bool isNamed = schedule.start == Schedules.CHECKPOINT && c.job.initialState == schedule.startRoot;
+        require(isNamed, OtherStart(schedule.start));
+        return Referees.demandApart(_firstState(c, s) != schedule.startRoot);
     }
 
-    function _seedOf(Case calldata c, Schedule memory schedule) private pure returns (bytes32) {
-        require(schedule.beacon == 0, BeaconNotKnown(schedule.beacon));
-        return Seeds.seedOf(Receipts.hash(c.job));
+    /// @notice A parameter before the first step is a tensor of another form than the program gives it.
+    function startForm(Case calldata c, WrongFormEvidence calldata e) external view returns (bytes32) {
+        Counts memory counts = _counts(c);
+        bytes32 digest = Merkle.digestOf(e.form, e.root);
+        Openings.verifyItem(_firstState(c, e.step), Merkle.STATE, Place(e.index, counts.parameters), digest, e.path);
+        return _againstForm(e.form, Programs.openValue(c.job.program, counts, e.index, e.leaf));
     }
 
-    /// @dev The sample that stands in a row of the batch of a step.
-    function _drawn(Schedule memory schedule, bytes32 seed, uint64 step, uint256 row) private view returns (uint256) {
-        uint64 steps = schedule.samples / schedule.batchSize;
-        uint256 position = uint256(step % steps) * schedule.batchSize + row;
-        if (schedule.order != SHUFFLED) return position;
-        Seeds.Stream memory stream = Seeds.Stream(seed, Seeds.ORDER, step / steps, 0, 0);
-        return Seeds.shuffled(position, Seeds.blockOf(stream, 0), schedule.samples);
+    // --- parts
+
+    function _firstState(Case calldata c, StepOpening calldata s) private view returns (bytes32) {
+        Openings.verifyLeaf(c, s);
+        require(s.leaf.index == 0, NotFirstLeaf(s.leaf.index));
+        return s.leaf.stateBefore;
     }
 
-    /// @dev An input is a batch of the sample's form. Elements of one row.
-    function _demandForms(TensorType calldata input, TensorType calldata form) private pure returns (uint256 rowSize) {
-        uint256 rank = form.dims.length;
-        require(input.dtype == form.dtype && input.dims.length == rank + 1, WrongForm());
-        rowSize = 1;
-        for (uint256 i = 0; i < rank; ++i) {
-            require(input.dims[i + 1] == form.dims[i], WrongForm());
-            rowSize *= form.dims[i];
-        }
-    }
-
-    function _demandSample(Schedule memory schedule, uint256 index, SampleEvidence calldata e) private view {
-        bytes32 leaf = sha256(bytes.concat(bytes1(0x00), abi.encodePacked(e.digests)));
-        Merkle.verifySized(schedule.dataset, Merkle.DATASET, leaf, Place(index, schedule.samples), e.samplePath);
-    }
-
-    function _sampleElement(SampleEvidence calldata e, uint256 element) private view returns (uint256) {
-        return Merkle.openElement(e.digests[e.column], e.form, element, e.tile, e.tilePath);
-    }
-
-    /// @dev Which row of which step.
-    struct Draw {
-        bytes32 seed;
-        uint64 step;
-        uint32 row;
-        uint64 column;
-    }
-
-    /// @dev The element of the sample that stands at a place after all moves; NOTHING where a shift left the frame empty. Integers are drawn in the
-    /// order of the moves, and the way back goes through them from the last one.
-    function _moved(Schedule memory schedule, Draw memory d, uint64[] memory dims, uint256 element)
-        private
-        pure
-        returns (uint256)
-    {
-        Augmentation[] memory moves = schedule.augmentations;
-        if (moves.length == 0) return element;
-        (int256[] memory down, int256[] memory right) = _draws(moves, d);
-        uint256 rank = dims.length;
-        for (uint256 i = moves.length; i > 0; --i) {
-            if (moves[i - 1].column != d.column) continue;
-            require(rank >= 2, WrongForm());
-            (int256 height, int256 width) = (int256(uint256(dims[rank - 2])), int256(uint256(dims[rank - 1])));
-            int256 y = int256(element) / width % height;
-            int256 x = int256(element) % width;
-            int256 plane = int256(element) - y * width - x;
-            if (moves[i - 1].kind == SHIFT) (y, x) = (y - down[i - 1], x - right[i - 1]);
-            else if (right[i - 1] == 1) x = width - 1 - x;
-            if (y < 0 || x < 0 || y >= height || x >= width) return NOTHING;
-            // casting is safe: inside of the frame
-            element = uint256(plane + y * width + x);
-        }
-        return element;
-    }
-
-    /// @dev Of a shift down and right, of a flip whether it flips.
-    function _draws(Augmentation[] memory moves, Draw memory d)
-        private
-        pure
-        returns (int256[] memory down, int256[] memory right)
-    {
-        Seeds.Stream memory stream = Seeds.Stream(d.seed, Seeds.AUGMENTATION, d.step, d.row, 0);
-        (down, right) = (new int256[](moves.length), new int256[](moves.length));
-        for (uint256 i = 0; i < moves.length; ++i) {
-            if (moves[i].kind != SHIFT) {
-                right[i] = int256(Seeds.next(stream, 2));
-                continue;
-            }
-            uint256 span = 2 * uint256(moves[i].most) + 1;
-            down[i] = int256(Seeds.next(stream, span)) - int256(uint256(moves[i].most));
-            right[i] = int256(Seeds.next(stream, span)) - int256(uint256(moves[i].most));
-        }
-    }
-
-    // --- first values
-
-    /// @dev The bits of an element by its rule: 0 zeros, 1 ones, 2 uniform within sqrt(gain / fan).
-    function _initial(bytes calldata rule, uint8 dtype, Seeds.Stream memory stream, uint64 element)
-        private
-        pure
-        returns (uint256)
-    {
-        require(rule.length == 96, BadRule());
-        (uint8 kind, uint32 gain, uint32 fan) = abi.decode(rule, (uint8, uint32, uint32));
-        if (kind == 0) return 0;
-        if (kind == 1) return Types.isFloat(dtype) ? Exact.fromInteger(1, 0, Types.formatOf(dtype)) : 1;
-        require(kind == 2 && gain != 0 && fan != 0, BadRule());
-        require(dtype == Types.FLOAT32 || dtype == Types.FLOAT64, BadRule());
-        Format format = Types.formatOf(dtype);
-        uint256 bound = Exact.div(_whole(gain), _whole(fan), Exact.BINARY64);
-        bound = Exact.convert(Exact.sqrt(bound, Exact.BINARY64), Exact.BINARY64, format);
-        int256 odd = 2 * int256(Seeds.integer24(stream, element)) + 1 - (1 << 24);
-        return Exact.mul(Exact.fromInteger(odd, -24, format), bound, format);
-    }
-
-    function _whole(uint32 n) private pure returns (uint256) {
-        return Exact.fromInteger(int256(uint256(n)), 0, Exact.BINARY64);
-    }
-
-    // --- openings
-
-    function _inputElement(
-        Case calldata c,
-        StepOpening calldata s,
-        uint64 index,
-        uint64 element,
-        TileOpening calldata input
-    ) private view returns (uint256) {
-        Place memory place = Place(index, _counts(c).inputs);
-        return Openings.elementOf(_inputsOf(c, s), Merkle.INPUTS, place, input, element);
-    }
-
-    /// @dev The sized root over the inputs of a step: in its leaf, in its trace, or in the leaf's list of its steps' inputs.
+    /// @dev The sized root of a step's inputs, as its provider committed it.
     function _inputsOf(Case calldata c, StepOpening calldata s) private view returns (bytes32) {
         if (s.by == Openings.TRACED) return Openings.tracedOf(c, s).inputs;
         Openings.verifyLeaf(c, s);
-        if (c.job.commitEvery == 1) return s.leaf.inputs;
+        if (s.by == Openings.LEAF) {
+            require(c.job.commitEvery == 1, Openings.UnknownPlace(s.by));
+            return s.leaf.inputs;
+        }
+        require(s.by == Openings.SEGMENT && c.job.commitEvery > 1, Openings.UnknownPlace(s.by));
         (uint64 first, uint64 count) = Openings.stepsOf(c, s.leaf.index);
-        StepLeaf calldata inner = s.inner;
-        bytes32 item = Merkle.hashItem(inner.inputs);
-        Merkle.verifySized(s.leaf.inputs, Merkle.SEGMENT_INPUTS, item, Place(s.step - first, count), s.innerPath);
-        return inner.inputs;
+        Place memory place = Place(s.step - first, count);
+        Openings.verifyItem(s.leaf.inputs, Merkle.SEGMENT_INPUTS, place, s.inner.inputs, s.innerPath);
+        return s.inner.inputs;
+    }
+
+    function _againstForm(TensorType calldata form, Value memory value) private pure returns (bytes32) {
+        bool same = form.dtype == value.dtype
+            && keccak256(abi.encodePacked(form.dims)) == keccak256(abi.encodePacked(value.dims));
+        return Referees.demandApart(!same);
     }
 
     function _counts(Case calldata c) private view returns (Counts memory) {
