@@ -63,4 +63,12 @@ export function expand(node: NodeValue, operands: readonly Tensor[], element: nu
 }
 
 export { firstFault, type ExpansionFault, type Finding } from './expansion/finding.js'
-export { proveExpansion, proveSize, type ExpansionProof } from './expansion/evidence.js'
+export {
+  evidenceFor,
+  proveExpansion,
+  proveSize,
+  type ExpansionProof,
+  type FormOpening,
+  type OtherExpansion,
+  type Subject,
+} from './expansion/evidence.js'

@@ -15,7 +15,6 @@ import type { Claim } from '../receipt/claim.js'
 import type { Address } from '../receipt/fields.js'
 import type { Job } from '../receipt/job.js'
 import { digestOf } from '../trace/digests.js'
-import type { RunRefusal } from '../trace/refusal.js'
 import { encodeStep, runTree, type Step } from '../trace/step.js'
 
 /** What is disputed. */
@@ -76,27 +75,6 @@ export interface ListView {
   tensor(index: number): TensorView
 }
 
-/** A step of a claimed run, as far as somebody knows it. */
-export interface StepView {
-  readonly opening: StepOpening
-  readonly before: ListView
-  readonly inputs: ListView
-  readonly values: ListView
-  readonly after: ListView
-  readonly outputs: ListView
-}
-
-/** The run of one provider, as far as somebody knows it. */
-export interface RunView {
-  readonly case: Case
-  readonly program: Program
-  readonly refusal: RunRefusal | undefined
-  readonly leaves: number
-  leaf(index: number): { readonly leaf: Step; readonly path: Path }
-  /** @throws Fault `dispute/not-known` for a step whose values nobody revealed. */
-  step(index: number): StepView
-}
-
 /** A step that is not there. */
 export const NO_STEP: Step = Object.freeze({
   index: 0,
@@ -155,6 +133,15 @@ export function openTile(list: ListView, index: number, tile: number): TileOpeni
   return { form: formOf(view.type), path: list.path(index), tile: bytes, tilePath: path }
 }
 
+/** The bits of an element as the tile of a view holds them. */
+export function bitsAt(list: ListView, index: number, element: number): bigint {
+  const view = list.tensor(index)
+  const { tile, position } = tileOf(view.type, element)
+  const width = DTYPES[view.type.dtype].bytes
+  const bytes = view.tile(tile).bytes.subarray(position * width, (position + 1) * width)
+  return bytes.reduceRight((bits, byte) => (bits << 8n) | BigInt(byte), 0n)
+}
+
 const programs = new WeakMap<Program, { readonly leaves: readonly Uint8Array[]; readonly tree: Tree }>()
 
 function leafOfProgram(program: Program, index: number): LeafOpening {
@@ -183,13 +170,18 @@ export const openOutput = (program: Program, index: number): LeafOpening =>
 export const openCarry = (program: Program, index: number): LeafOpening =>
   leafOfProgram(program, 1 + program.values.length + program.outputs.length + index)
 
+/** A leaf of a run with its way to the run root. */
+export interface LeavesView {
+  leaf(index: number): { readonly leaf: Step; readonly path: Path }
+}
+
 /** A step by its leaf of the run alone: where one leaf is one step and holds its values, or where no values are needed. */
-export function openLeaf(run: Pick<RunView, 'leaf'>, index: number, step = index): StepOpening {
+export function openLeaf(run: LeavesView, index: number, step = index): StepOpening {
   return { step, ...run.leaf(index), by: BY.leaf, inner: NO_STEP, innerPath: [] }
 }
 
 /** The leaves of a run that are known. */
-export function viewOfLeaves(leaves: readonly Step[]): RunView['leaf'] {
+export function viewOfLeaves(leaves: readonly Step[]): LeavesView['leaf'] {
   let tree: Tree | undefined
   return (index) => ({ leaf: leaves[index], path: proveInclusion((tree ??= runTree(leaves)), index) })
 }

@@ -1,5 +1,5 @@
 /**
- * Evidence about beginnings: inputs that a schedule does not draw or a job does not name, and a first state that is not the seed's. The structs are
+ * Evidence about beginnings: inputs that a schedule does not draw, and a first state that is not the seed's. The structs are
  * those of contracts/referees/ScheduleReferee.sol.
  * @module
  */
@@ -12,10 +12,9 @@ import { open as openSample } from '../data/dataset.js'
 import { encode as encodeRule, type Rule } from '../data/initial.js'
 import { encode as encodeSchedule, samplesAt, seedFor, type Schedule } from '../data/schedule.js'
 import type { Program } from '../exact/program.js'
-import { listRoot, listTree } from '../merkle/tiles.js'
 import { proveInclusion, treeOf, type Path } from '../merkle/tree.js'
 import { hash as hashJob } from '../receipt/job.js'
-import { digestOf, rootOfDigests } from '../trace/digests.js'
+import { digestOf } from '../trace/digests.js'
 import {
   openElement,
   openValue,
@@ -54,13 +53,6 @@ export interface StartEvidence {
   readonly element: number
   readonly found: TileOpening
   readonly rule: LeafOpening
-}
-
-/** The inputs of a step as the job names them. */
-export interface JobInputsEvidence {
-  readonly step: StepOpening
-  readonly expected: Bytes32
-  readonly path: Path
 }
 
 /** An input, or a parameter before the first step, of another form than the program's. */
@@ -153,7 +145,7 @@ function sourceOf(
   return found === 0 ? undefined : found - 1
 }
 
-/** Evidence of the fault `number`: the last input of a step is not its number. */
+/** Evidence of the fault `stepNumber`: the last input of a step is not its number. */
 export function numberEvidence(
   { course }: Pick<Scheduled, 'course'>,
   { opening, list }: Pick<ElementPlace, 'opening' | 'list'>,
@@ -184,15 +176,6 @@ export function startEvidence({ course }: Pick<Scheduled, 'course'>, place: Elem
 function openRule(rules: readonly Rule[], parameter: number): LeafOpening {
   const leaves = rules.map(encodeRule)
   return { leaf: leaves[parameter], path: proveInclusion(treeOf(leaves), parameter) }
-}
-
-/**
- * Evidence of the fault `jobInputs`: the inputs of a step are not those that the job names, of which one has the digests, step by step.
- */
-export function jobInputsEvidence(opening: StepOpening, digests: readonly (readonly Bytes32[])[]): JobInputsEvidence {
-  if (digests.length === 1) return { step: opening, expected: listRoot(digests[0]), path: [] }
-  const roots = digests.map((one) => rootOfDigests('inputs', one))
-  return { step: opening, expected: roots[opening.step], path: proveInclusion(listTree(roots), opening.step) }
 }
 
 /** A tensor as its provider revealed it: the form and the root of the tiles, and the digest's way to its list. */

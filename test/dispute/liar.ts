@@ -101,7 +101,7 @@ export async function lyingRun(
     state = traced.steps[traced.steps.length - 1].after
   }
   const leaves = traces.map(({ steps }, index) => leafFrom(index, steps, { commitEvery, operatorTrace }))
-  return { program, commitEvery, leaves, refusal: undefined, retrace: async (leaf) => traces[leaf] }
+  return { program, commitEvery, inputs, leaves, refusal: undefined, retrace: async (leaf) => traces[leaf] }
 }
 
 /** The leaf of the run over steps that were traced. */

@@ -63,8 +63,12 @@ export function proveExpansion(subject: Subject, own: Expansion, other: OtherExp
     leaf: index === other.index ? other.leaf : own.leaves[index],
     path: other.tree.path(index),
   })
-  const evidence = EVIDENCE[finding.fault]({ subject, own, finding, leaf })
-  return { referee: 'expansion', fault: finding.fault, evidence: [{ subject: openSubject(subject), ...evidence }] }
+  return { referee: 'expansion', fault: finding.fault, evidence: [evidenceFor({ subject, own, finding, leaf })] }
+}
+
+/** The evidence of ExpansionReferee for one finding; the leaves are what their provider committed. */
+export function evidenceFor(known: Known): Readonly<Record<string, unknown>> {
+  return { subject: openSubject(known.subject), ...EVIDENCE[known.finding.fault](known) }
 }
 
 /** The proof that a tree has another number of leaves than the element's expansion. */
@@ -97,10 +101,12 @@ export function openForm(values: ListView, index: number): FormOpening {
 
 // ---------------------------------------------------------------- by fault
 
-interface Known {
+/** What a finding is about. */
+export interface Known {
   readonly subject: Subject
   readonly own: Expansion
   readonly finding: Finding
+  /** A leaf of the provider's expansion with its way to the root. */
   leaf(index: number): LeafOpening
 }
 
