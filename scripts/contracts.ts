@@ -1,5 +1,6 @@
 /**
- * Compiles contracts/ and writes contracts/artifacts/: `npm run contracts`. An artifact whose input did not change is left as it is.
+ * Compiles contracts/ and writes contracts/artifacts/ and src/chain/abi.generated.ts: `npm run contracts`. An artifact whose input did not change
+ * is left as it is; files that are named (`npm run contracts -- contracts/Dispute.sol`) are compiled anyway, and no others.
  * The compiler is the npm package `solc`, so the same sources give the same bytes on every machine.
  * @module
  */
@@ -36,6 +37,8 @@ export interface Artifact {
   /** Code that deploys it and code that then stands on the chain; empty for interfaces. */
   readonly bytecode: string
   readonly deployedBytecode: string
+  /** Where the deployed code holds immutables: first bytes of words that are zero here. Absent where there are none. */
+  readonly immutables?: readonly number[]
 }
 
 interface Output {
@@ -47,7 +50,10 @@ interface CompiledContract {
   readonly abi: readonly { readonly type: string }[]
   readonly evm: {
     readonly bytecode: { readonly object: string }
-    readonly deployedBytecode: { readonly object: string }
+    readonly deployedBytecode: {
+      readonly object: string
+      readonly immutableReferences?: Readonly<Record<string, readonly { readonly start: number }[]>>
+    }
   }
 }
 
@@ -85,6 +91,14 @@ export function inputOf(entry: string): string {
   })
 }
 
+/** Beside what the artifact's hash is over: where immutables stand, which follows from the same sources. */
+function requestOf(input: string): string {
+  const request = JSON.parse(input) as { settings: { outputSelection: Record<string, { '*': string[] }> } }
+  for (const selection of Object.values(request.settings.outputSelection))
+    selection['*'].push('evm.deployedBytecode.immutableReferences')
+  return JSON.stringify(request)
+}
+
 /** What tells whether an artifact is up to date. */
 export const hashOf = (input: string): string => toHex(sha256(utf8(input)))
 
@@ -106,7 +120,7 @@ const TRANSIENT_STORAGE = '2394'
 /** Compiles one file. @throws Error with the compiler's messages; a warning is an error too. */
 export function compileFile(entry: string): readonly Artifact[] {
   const input = inputOf(entry)
-  const output = JSON.parse(compiler().compile(input)) as Output
+  const output = JSON.parse(compiler().compile(requestOf(input))) as Output
   const complaints = (output.errors ?? [])
     .filter(({ errorCode }) => errorCode !== TRANSIENT_STORAGE)
     .map(({ formattedMessage }) => formattedMessage)
@@ -123,7 +137,10 @@ function artifactOf(
   of: Pick<Artifact, 'contract' | 'source' | 'compiler' | 'input'>,
 ): Artifact {
   const code = ({ object }: { readonly object: string }): string => (object === '' ? '' : `0x${object}`)
-  return { ...of, abi, bytecode: code(evm.bytecode), deployedBytecode: code(evm.deployedBytecode) }
+  const places = Object.values(evm.deployedBytecode.immutableReferences ?? {}).flat()
+  const immutables = places.map(({ start }) => start).sort((a, b) => a - b)
+  const compiled = { ...of, abi, bytecode: code(evm.bytecode), deployedBytecode: code(evm.deployedBytecode) }
+  return immutables.length === 0 ? compiled : { ...compiled, immutables }
 }
 
 /** Where the artifact of a contract lies: harnesses of tests apart from what is published. */
@@ -157,17 +174,55 @@ function isFresh(entry: string, present: readonly Artifact[]): boolean {
 export const isLibrary = (entry: string): boolean =>
   !/^\s*(abstract\s+contract|contract|interface)\s/m.test(textOf(entry))
 
-async function compileAll(): Promise<void> {
-  const files = contractFiles()
-  const present = artifacts()
-  for (const artifact of present.filter(({ source }) => !files.includes(source)))
-    rmSync(new URL(pathOf(artifact), ROOT))
+// ---------------------------------------------------------------- ABIs as constants
+
+/** Where the ABIs of the published contracts stand as TypeScript constants. */
+export const ABIS = 'src/chain/abi.generated.ts'
+
+/** What is published: no harness of a test, and no interface or abstract contract, which have no code. */
+export const published = (all: readonly Artifact[]): readonly Artifact[] =>
+  all.filter(({ source, bytecode }) => !source.startsWith('contracts/test/') && bytecode !== '')
+
+/** The name of a contract's constant: ELEMENT_REFEREE_ABI of ElementReferee. */
+const constantOf = (contract: string): string => `${contract.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()}_ABI`
+
+/** One entry of an ABI on a line; the compiler's own names of types are left out. */
+const entryOf = (entry: object): string =>
+  `  ${JSON.stringify(entry, (key, value: unknown) => (key === 'internalType' ? undefined : value))},\n`
+
+/** The file of the constants of some artifacts. */
+export function textOfAbis(all: readonly Artifact[]): Promise<string> {
+  const constants = all.map(({ contract, abi }) => {
+    const entries = abi.map(entryOf).join('')
+    return `/** ABI of ${contract}. */\n// prettier-ignore\nexport const ${constantOf(contract)} = [\n${entries}] as const\n`
+  })
+  const table = all.map(({ contract }) => `  ${contract}: ${constantOf(contract)},\n`)
+  const head = '// Made by scripts/contracts.ts from the artifacts of contracts/.\n'
+  const tail = `/** The ABIs of all published contracts. */\nexport const ABIS = {\n${table.join('')}} as const\n`
+  return pretty([head, ...constants, tail].join('\n'), ABIS)
+}
+
+// ---------------------------------------------------------------- the script
+
+async function compile(files: readonly string[]): Promise<void> {
   mkdirSync(new URL(`${ARTIFACTS}/test/`, ROOT), { recursive: true })
-  for (const entry of files.filter((file) => !isLibrary(file) && !isFresh(file, present)))
+  for (const entry of files)
     for (const artifact of compileFile(entry)) {
       await write(pathOf(artifact), JSON.stringify(artifact, null, 2))
       console.log(`  ${(artifact.deployedBytecode.length - 2) / 2} bytes of code`)
     }
 }
 
-if (isMain(import.meta.url)) await compileAll()
+async function compileStale(): Promise<void> {
+  const files = contractFiles()
+  const present = artifacts()
+  for (const artifact of present.filter(({ source }) => !files.includes(source)))
+    rmSync(new URL(pathOf(artifact), ROOT))
+  await compile(files.filter((file) => !isLibrary(file) && !isFresh(file, present)))
+}
+
+if (isMain(import.meta.url)) {
+  const named = process.argv.slice(2)
+  await (named.length > 0 ? compile(named) : compileStale())
+  await write(ABIS, await textOfAbis(published(artifacts())))
+}

@@ -4,6 +4,7 @@
  * @module
  */
 export { bundleReader, writeBundle, type WriteOptions } from './bundles.js'
+export { codeOf } from './contracts.js'
 export { readDataset, type ColumnSource } from './datasets.js'
 export { readRegular, writeWhole } from './files.js'
 export { externalData, readModel } from './models.js'

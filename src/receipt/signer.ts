@@ -5,7 +5,7 @@
  */
 import { SigningKey } from 'ethers/crypto'
 import { TypedDataEncoder } from 'ethers/hash'
-import { computeAddress } from 'ethers/transaction'
+import { Transaction, computeAddress, type TransactionLike } from 'ethers/transaction'
 import { decryptKeystoreJson, encryptKeystoreJson } from 'ethers/wallet'
 import { fromHex, toHex } from '../core/bytes.js'
 import { Fault, demand } from '../core/faults.js'
@@ -24,6 +24,8 @@ export interface Signer {
 /** A signer that holds its key itself. */
 export interface AccountSigner extends Signer {
   readonly address: Address
+  /** The transaction, signed, as 0x text: for accounts that act on a chain. */
+  signTransaction(transaction: TransactionLike): Promise<string>
 }
 
 /** The environment variable that may hold a private key. */
@@ -53,6 +55,11 @@ function signerOf(key: SigningKey): AccountSigner {
     address,
     signTypedData: async (domain: ReturnType<typeof wireDomain>, types: Types, value: Record<string, unknown>) =>
       key.sign(TypedDataEncoder.hash(domain, types, value)).serialized,
+    signTransaction: async (unsigned: TransactionLike) => {
+      const transaction = Transaction.from(unsigned)
+      transaction.signature = key.sign(transaction.unsignedHash)
+      return transaction.serialized
+    },
   })
 }
 

@@ -1,0 +1,20 @@
+/**
+ * Jobs, claims and disputes on an EVM chain: deployments, typed calls, and both roles of a dispute (`countersign/chain`).
+ *
+ * `connect` a deployment with an account, then `Jobs.post`, `Jobs.take`, `Jobs.fileClaim`, `Jobs.settle` ...
+ * @module
+ */
+export * as Abis from './abi.generated.js'
+export type { Abi, Found, Given } from './abi.js'
+export { accountOn } from './account.js'
+export * as Batches from './batches.js'
+export type { Calls, Happened, Landed } from './calls.js'
+export { accountOf, connect, domainOf, headOf, type Connection, type ConnectionOptions } from './connection.js'
+export * as Deployment from './deployment.js'
+export * as Disputes from './disputes.js'
+export * as Jobs from './jobs.js'
+export * as Money from './money.js'
+export * as Quorums from './quorums.js'
+export { isRevert, revertOf, type Revert } from './revert.js'
+export * as Terms from './terms.js'
+export { idOf } from './wire.js'
