@@ -97,7 +97,6 @@ contract Dispute is Vault, IRecords, IDispute {
     error AlreadyCommitted();
     error NotCommitted();
     error BadRun(uint64 run);
-    error TooManyGames();
 
     event Described(bytes32 indexed program);
     event Announced(bytes32 indexed commitment);
@@ -119,8 +118,8 @@ contract Dispute is Vault, IRecords, IDispute {
     uint64 public constant EXTENSION = 3 hours;
     /// @notice Questions of one game: the longest descent (run, leaf, trace, step, values, digest, tiles, tile, expansion, piece) has fewer.
     uint8 public constant MAX_QUESTIONS = 40;
-    /// @notice Games open at once on one claim: the bond doubles with each.
-    uint256 public constant MAX_GAMES = 32;
+    /// @notice With each open game on a claim the next bond doubles, so often and not more: small bonds must not shut out the next challenger.
+    uint256 public constant MAX_DOUBLINGS = 32;
 
     uint256 private constant CASE_WORDS = 15;
 
@@ -284,9 +283,9 @@ contract Dispute is Vault, IRecords, IDispute {
     {
         bytes32 id = Referees.idOf(Receipts.hash(job), provider);
         _demandOpen(id, Receipts.hash(claim), terms);
-        uint256 bond = terms.bond << live[id];
-        require(live[id] < MAX_GAMES && bond >> live[id] == terms.bond, TooManyGames());
-        ++live[id];
+        uint256 others = live[id]++;
+        // The settlement lets no bond above 2^128 in.
+        uint256 bond = terms.bond << (others < MAX_DOUBLINGS ? others : MAX_DOUBLINGS);
         game = games++;
         uint64 extension = terms.replayTime + EXTENSION;
         Game storage g = _games[game];
@@ -333,7 +332,9 @@ contract Dispute is Vault, IRecords, IDispute {
         Question memory q = g.question;
         require(q.form == Form.LEAF && (q.kind == Merkle.RUN || q.kind == Merkle.SEGMENT), NothingBelow(q.form));
         require(Merkle.hashStep(step) == q.hash, WrongAnswer(q.form));
-        _put(game, g, _fieldOf(g, step, field, q.kind == Merkle.RUN && g.commitEvery > 1), g.subject);
+        Question memory next = _fieldOf(g, step, field, q.kind == Merkle.RUN && g.commitEvery > 1);
+        _demandThere(next.hash);
+        _put(game, g, next, g.subject);
     }
 
     function _fieldOf(Game storage g, StepLeaf calldata step, uint8 field, bool segment)
@@ -344,8 +345,7 @@ contract Dispute is Vault, IRecords, IDispute {
         Counts memory counts = countsOf(g.program);
         if (field == 0) return Question(Form.LIST, Merkle.STATE, counts.parameters, step.stateBefore);
         if (field == 3) return Question(Form.LIST, Merkle.STATE, counts.parameters, step.stateAfter);
-        uint64 rest = g.steps - step.index * g.commitEvery;
-        uint64 steps = rest < g.commitEvery ? rest : g.commitEvery;
+        uint64 steps = segment ? _stepsOf(g, step.index) : 0;
         if (field == 1) {
             if (segment) return Question(Form.LIST, Merkle.SEGMENT_INPUTS, steps, step.inputs);
             return Question(Form.LIST, Merkle.INPUTS, counts.inputs, step.inputs);
@@ -359,11 +359,26 @@ contract Dispute is Vault, IRecords, IDispute {
         return Question(Form.LIST, Merkle.OUTPUTS, counts.outputs, step.outputs);
     }
 
+    /// @dev How many steps a leaf of the run holds.
+    function _stepsOf(Game storage g, uint64 leaf) private view returns (uint64) {
+        uint256 leaves = Merkle.leavesOf(g.steps, g.commitEvery);
+        require(leaf < leaves, Merkle.IndexOutOfRange(leaf, leaves));
+        uint64 rest = g.steps - leaf * g.commitEvery;
+        return rest < g.commitEvery ? rest : g.commitEvery;
+    }
+
+    /// @dev A step without values, and what is behind a refusal, is committed as zeros. Where an honest run has none a referee says so of the
+    /// zeros alone (BindingReferee: missing, missingValue, tracedEnds). A zero among the hashes of a tree is asked for like any other.
+    function _demandThere(bytes32 found) private pure {
+        require(found != 0, NotCommitted());
+    }
+
     /// @notice Goes on to the item of the list whose leaf was reached: a tensor's digest, or the list of one step of a segment.
     function descendItem(uint256 game, bytes32 item) external {
         Game storage g = _challengerMoves(game);
         Question memory q = g.question;
         require(q.form == Form.LEAF && Merkle.hashItem(item) == q.hash, WrongAnswer(q.form));
+        _demandThere(item);
         Counts memory counts = countsOf(g.program);
         Question memory next = Question(Form.DIGEST, TILE, 0, item);
         if (q.kind == Merkle.SEGMENT_INPUTS) next = Question(Form.LIST, Merkle.INPUTS, counts.inputs, item);
@@ -390,10 +405,7 @@ contract Dispute is Vault, IRecords, IDispute {
     /// @notice Asks for the steps of one leaf of the run with all their values.
     function demandTrace(uint256 game, uint64 leaf) external {
         Game storage g = _challengerMoves(game);
-        uint256 leaves = Merkle.leavesOf(g.steps, g.commitEvery);
-        require(leaf < leaves, Merkle.IndexOutOfRange(leaf, leaves));
-        uint64 rest = g.steps - leaf * g.commitEvery;
-        uint64 steps = rest < g.commitEvery ? rest : g.commitEvery;
+        uint64 steps = _stepsOf(g, leaf);
         bytes32 known = _traces[g.id][leaf];
         Form form = known == 0 ? Form.TRACE : Form.LIST;
         _put(game, g, Question(form, Merkle.SEGMENT, steps, known), bytes32(uint256(leaf)));
@@ -410,20 +422,17 @@ contract Dispute is Vault, IRecords, IDispute {
         _put(game, g, Question(Form.EXPANSION, Merkle.EXPANSION, 0, 0), key);
     }
 
-    /// @notice Goes back to an expansion that was committed, of so many leaves.
-    function resumeExpansion(uint256 game, bytes32 key, uint64 size) external {
+    /// @notice Goes back to an expansion that was committed, of so many leaves under this root: of another number nobody could answer.
+    function resumeExpansion(uint256 game, bytes32 key, uint64 size, bytes32 root) external {
         Game storage g = _challengerMoves(game);
         bytes32 known = _expansions[g.id][key];
-        require(known != 0, NotCommitted());
+        require(known == Merkle.sizedRoot(Merkle.EXPANSION, size, root), NotCommitted());
         _put(game, g, Question(Form.LIST, Merkle.EXPANSION, size, known), key);
     }
 
-    /// @dev [D8] Questions of a game are counted, and none asks for what no honest provider has (behind a refused step there is nothing), so
-    /// that an honest provider can answer all of them at a known cost.
+    /// @dev [D8] Questions of a game are counted, and none asks for what no honest provider has, so that an honest provider can answer all of them at a known cost.
     function _put(uint256 game, Game storage g, Question memory question, bytes32 subject) private {
         require(g.questions < MAX_QUESTIONS, TooManyQuestions());
-        bool isDemand = question.form == Form.TRACE || question.form == Form.EXPANSION;
-        require(isDemand || question.hash != 0, NotCommitted());
         ++g.questions;
         (g.question, g.subject, g.providerMoves) = (question, subject, true);
         emit Asked(game, question, subject);
@@ -436,14 +445,8 @@ contract Dispute is Vault, IRecords, IDispute {
         Game storage g = _providerMoves(game);
         Question memory q = g.question;
         require(q.form == Form.LIST || q.form == Form.NODE, WrongAnswer(q.form));
-        bytes32 root = Merkle.EMPTY_ROOT;
-        if (q.size == 1) {
-            require(children.length == 1, Merkle.BadProofLength(children.length));
-            root = children[0];
-        } else if (q.size > 1) {
-            root = Merkle.foldChildren(children, q.size);
-        }
-        _demandHash(q, root);
+        require(q.size > 1 || children.length == q.size, Merkle.BadProofLength(children.length));
+        _demandHash(q, q.size > 1 ? Merkle.foldChildren(children, q.size) : Merkle.rootFrom(children));
         _answered(game, g, abi.encode(children));
     }
 

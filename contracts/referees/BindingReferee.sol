@@ -126,11 +126,10 @@ contract BindingReferee {
         );
     }
 
-    /// @notice A leaf before any refusal has nothing where its states, inputs or outputs ought to be.
+    /// @notice A leaf has nothing where its states, inputs or outputs ought to be, which only leaves behind a refusal have.
     function missing(Case calldata c, StepOpening calldata e) external view returns (bytes32) {
         Openings.verifyLeaf(c, e);
-        Refusal memory refusal = _refusal(c);
-        require(!refusal.refused || e.leaf.index < refusal.step / c.job.commitEvery, BehindRefusal());
+        require(!_isBehindRefusal(c, e.leaf.index), BehindRefusal());
         return Referees.demandApart(_hasHole(e.leaf));
     }
 

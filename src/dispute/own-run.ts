@@ -12,7 +12,7 @@ import { stateBytes } from '../trace/state.js'
 import { leafOf, leavesOf, type Content, type Step } from '../trace/step.js'
 import type { Work } from '../trace/trace.js'
 import type { OwnRun } from './book.js'
-import { retrace, type Retraced } from './retrace.js'
+import { emptyStep, retrace, type Retraced } from './retrace.js'
 
 /** Options of {@link runFor}. */
 export interface RunOptions {
@@ -38,7 +38,9 @@ export async function runFor(work: Work, runtime: Runtime, options: RunOptions =
   const session = await runtime.open(work.program, work.state, { record: operatorTrace ? 'all' : 'outputs' })
   try {
     const { leaves, states, refusal } = await run(session, { work, runtime, commitEvery, options })
-    const again = (leaf: number) => retraceFrom(states, leaf, { work, runtime, commitEvery })
+    const end = refusal === undefined ? Infinity : Math.floor(refusal.step / commitEvery)
+    const again = async (leaf: number) =>
+      leaf > end ? nothingAt(leaf, { work, commitEvery }) : retraceFrom(states, leaf, { work, runtime, commitEvery })
     const { program, inputs } = work
     return { program, commitEvery, inputs, leaves, refusal, retrace: again }
   } finally {
@@ -107,6 +109,15 @@ const emptyLeaves = (from: number, total: number): Step[] =>
     stateAfter: ZERO32,
     outputs: ZERO32,
   }))
+
+/** The trace of a leaf behind a refusal: nothing was computed, and a provider that is asked for it says so. */
+function nothingAt(leaf: number, { work, commitEvery }: Omit<Running, 'runtime'>): Retraced {
+  const count = Math.min(commitEvery, work.inputs.length - leaf * commitEvery)
+  return {
+    steps: Array.from({ length: count }, (_, i) => emptyStep(leaf * commitEvery + i)),
+    refusal: undefined,
+  }
+}
 
 /** Goes on from the nearest state that was kept. */
 async function retraceFrom(states: States, leaf: number, { work, runtime, commitEvery }: Running): Promise<Retraced> {

@@ -121,7 +121,8 @@ function nodeOf(program: Program, number: number, values: readonly (Tensor | und
   )
 }
 
-const emptyStep = (index: number): TracedStep => ({
+/** A step behind a refusal. */
+export const emptyStep = (index: number): TracedStep => ({
   leaf: { index, stateBefore: ZERO32, inputs: ZERO32, values: ZERO32, stateAfter: ZERO32, outputs: ZERO32 },
   before: [],
   inputs: [],

@@ -177,7 +177,7 @@ async function inLeaf(at: AtLeaf): Promise<FaultProof> {
   const opening = openLeaf({ leaf: () => ({ leaf, path: run.path(index) }) }, index, index * own.commitEvery)
   const bound = (fault: string, evidence: readonly unknown[], what: string) =>
     proofOf(challenge, ['binding', fault], evidence, `${where}: ${what}`)
-  if (index < refusedAt && isHole(leaf)) return bound('missing', [opening], 'a part is missing')
+  if (index <= refusedAt && isHole(leaf)) return bound('missing', [opening], 'a part is missing')
   if (index > refusedAt || (index === refusedAt && own.commitEvery === 1 && !isRefused(challenge, leaf))) {
     return wrongForm(challenge, { ...opening, step: Math.min(opening.step, Number(job.steps) - 1) })
   }
