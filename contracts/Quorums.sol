@@ -28,7 +28,7 @@ contract Quorums is Jobs {
     event SeatsDrawn(bytes32 indexed job, uint256 drawBlock, bytes32 beacon, address[] replicas);
     event ClaimSealed(bytes32 indexed job, address indexed provider, bytes32 commitment);
     event ClaimRevealed(
-        bytes32 indexed job, address indexed provider, bytes32 claim, bool earns, Receipt receipt, Refusal declared
+        bytes32 indexed job, address indexed provider, bytes32 claim, bool earns, Reveal content, Refusal declared
     );
     event QuorumAgreed(bytes32 indexed job, bytes32 claim, uint256 seats, Receipt receipt, Refusal declared);
     event SharesRefunded(bytes32 indexed job, uint256 shares, uint256 refund);
@@ -158,12 +158,13 @@ contract Quorums is Jobs {
         bytes32 commitment = Receipts.commitmentOf(claim, receipt.provider, own.salt);
         require(engagement.seal != 0 && engagement.seal == commitment, Receipts.WrongSeal(receipt.provider));
         _demandDeclared(own, declared);
-        _demandSigned(receipt.provider, Receipts.hash(receipt), own.signature);
+        // Signed even where the provider itself sends it: others need the signature to show that enough agree.
+        Receipts.verifySignature(_domainSeparatorV4(), Receipts.hash(receipt), receipt.provider, own.signature);
         // A replica that declares otherwise than those that agree stands for itself.
         bool earns = claim == posted.agreed && declared.refused == _refusals[job].refused;
         if (earns) _join(posted, engagement);
         else _dissent(posted, engagement, receipt, declared);
-        emit ClaimRevealed(job, receipt.provider, claim, earns, receipt, declared);
+        emit ClaimRevealed(job, receipt.provider, claim, earns, own, declared);
     }
 
     /// @dev Q10 (no vote forgotten): who agrees earns, whether or not the others took its reveal with theirs.

@@ -1,5 +1,6 @@
-import { AbiCoder, ZeroAddress, id, keccak256 } from 'ethers'
+import { AbiCoder, Interface, ZeroAddress, id, keccak256, type InterfaceAbi } from 'ethers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readArtifact } from '../../scripts/contracts.js'
 import { draw, hashCandidates } from '../../src/attest/policies.js'
 import { fromHex } from '../../src/core/bytes.js'
 import { commitSettlement, proveEntry, type Entry, type Settlement } from '../../src/merkle/settlement.js'
@@ -364,6 +365,28 @@ describe('what is refused', () => {
     expect(await no(['seal', seal, '0x'], alice)).toBe('WrongKind')
   })
 
+  test('the code of quorums is asked for what the settlement has not, and holds no job of its own', async () => {
+    const selectors = (name: string) => {
+      const found: string[] = []
+      new Interface(readArtifact(name).abi as InterfaceAbi).forEachFunction(({ selector }) => found.push(selector))
+      return found
+    }
+    const shared = new Set([...selectors('Vault'), id('eip712Domain()').slice(0, 10)])
+    const own = selectors('Quorums').filter((one) => !shared.has(one))
+    expect(own.length).toBeGreaterThan(5)
+    expect(own.filter((one) => selectors('Settlement').includes(one))).toEqual([])
+    const work = await S.workUnder(world, optimistic)
+    await S.post(world, work)
+    const code = world.settlement.attach((await world.settlement.QUORUMS()) as string) as typeof world.settlement
+    const alone = (call: readonly [string, ...unknown[]]) => S.refusalOf(world, call, { from: alice, to: code })
+    expect(await alone(['takeSeat', work.hash, TERMS, alice.address, '0x', [], 0])).toBe('UnknownJob')
+    expect(await alone(['draw', work.hash, []])).toBe('Drawn')
+    const seal = { job: work.hash, provider: alice.address, commitment: hex(fill(3)) }
+    expect(await alone(['seal', seal, '0x'])).toBe('WrongKind')
+    const unknown = { to: await world.settlement.getAddress(), data: '0x12345678', from: alice.address }
+    await expect(node.provider.call(unknown)).rejects.toThrow()
+  })
+
   test('a contract without a dispute contract or without the code of quorums is not deployed', async () => {
     const judge = await world.judge.getAddress()
     await expect(deploy(world.node, 'Settlement', ZeroAddress, judge)).rejects.toThrow()
@@ -692,6 +715,7 @@ describe('quorums', () => {
     expect(await no(['reveal', S.sealArgs(seals), alone, NO_REFUSAL])).toBe('WrongSealSet')
     const forged = [...(await S.revealOf(world, seals[0], seals)).slice(0, 2), '0x']
     expect(await no(['reveal', S.sealArgs(seals), forged, NO_REFUSAL])).toBe('MalformedSignature')
+    expect(await no(['reveal', S.sealArgs(seals), forged, NO_REFUSAL], seats[0])).toBe('MalformedSignature')
     const elsewhere = await S.workUnder(world, optimistic)
     await S.post(world, elsewhere)
     expect(await no(['settleQuorum', ...elsewhere.args.slice(0, 2), [], [], [], NO_REFUSAL])).toBe('WrongKind')
