@@ -170,11 +170,11 @@ export const expansionOf = (leaf: Uint8Array): Bytes32 => sizedRoot('expansion',
 export interface Court {
   readonly records: Contract
   /** Makes the counts of a run's program known. */
-  admit(run: Committed): Promise<void>
+  admit(run: Pick<Committed, 'program' | 'case'>): Promise<void>
   /** Commits an expansion of an element of a run's node. */
   expand(run: Committed, element: number, root: Bytes32): Promise<void>
   /** The calldata with which a fault is shown. */
-  callOf(run: Committed, fault: string, ...evidence: readonly unknown[]): string
+  callOf(run: Pick<Committed, 'case'>, fault: string, ...evidence: readonly unknown[]): string
   /** For each fault: `false claim`, or the name of the error. */
   rulings(calls: readonly string[]): Promise<readonly string[]>
   /** What showing a fault costs as a transaction of its own, its calldata included. */
