@@ -52,6 +52,8 @@ contract Batches is Vault {
 
     uint256 private constant MAX_DEPTH = 20;
     uint256 private constant FIRST_PLACES = 128;
+    /// @notice Marks in a word behind the first places; its last bit is set in a word that was prepared.
+    uint256 private constant PLACES = 255;
 
     mapping(bytes32 batch => Till) private _tills;
     mapping(bytes32 batch => mapping(uint256 word => uint256)) private _marks;
@@ -77,6 +79,12 @@ contract Batches is Vault {
         _tills[id] = Till(uint120(total), true, 0);
         emit BatchPosted(id, msg.sender, batch, total);
         _receive(batch.token, total);
+    }
+
+    /// @notice Writes to the words of marks from number `first` on, so that the provider that collects first in each of them does not pay for a
+    /// fresh one. By anybody, who gains nothing by it; word w has the marks of places 255 w to 255 w + 254.
+    function prepare(bytes32 batch, uint256 first, uint256 count) external {
+        for (uint256 word = first; word < first + count; ++word) _marks[batch][word] |= 1 << PLACES;
     }
 
     /// @notice Fetches the sender's payment for a job.
@@ -116,17 +124,18 @@ contract Batches is Vault {
     }
 
     function _mark(bytes32 id, uint256 place) private returns (bool isNew) {
-        uint256 bit = 1 << (place % 256);
         if (place < FIRST_PLACES) {
             Till storage till = _tills[id];
-            isNew = till.marks & bit == 0;
             // casting is safe: below 2^128
-            till.marks |= uint128(bit);
+            uint128 first = uint128(1 << place);
+            isNew = till.marks & first == 0;
+            till.marks |= first;
             return isNew;
         }
-        uint256 word = _marks[id][place / 256];
+        uint256 bit = 1 << (place % PLACES);
+        uint256 word = _marks[id][place / PLACES];
         isNew = word & bit == 0;
-        _marks[id][place / 256] = word | bit;
+        _marks[id][place / PLACES] = word | bit;
     }
 
     /// @dev B5 (deposit): no batch pays more than came in for it.
