@@ -10,27 +10,11 @@ import { opOf } from '../exact/ops/index.js'
 import type { NodeValue } from '../exact/program.js'
 import { operandsAt } from './book.js'
 import { expand, layoutOf } from './expansion.js'
-import { bitsAt, openElement, openValue, type ListView, type TileOpening } from './openings.js'
+import { bitsAt, openElement, openValue, type TileOpening } from './openings.js'
 import { expansionFault } from './pieces.js'
 import { NO_LEAF, proofOf, type FaultProof } from './proof.js'
-import type { AtStep } from './search.js'
+import type { AtElement, AtNode, AtStep } from './scene.js'
 import { broadcastSource, gatherIndex, gathered, gatheredElement, movedSource } from './sources.js'
-
-/** An element that is not one's own, while all values before its own are. */
-export interface AtElement {
-  /** The provider's values, with the tile that was revealed. */
-  readonly values: ListView
-  readonly value: number
-  readonly element: number
-  readonly where: string
-}
-
-/** The node and its operands, which both runs have. */
-export interface Known extends AtElement {
-  readonly at: AtStep
-  readonly node: NodeValue
-  readonly operands: readonly Tensor[]
-}
 
 /**
  * The proof that an element is false: at once where its op reads few elements, by way of its expansion else.
@@ -38,7 +22,7 @@ export interface Known extends AtElement {
  */
 export async function elementFault(at: AtStep, of: AtElement): Promise<FaultProof> {
   const node = at.challenge.own.program.values[of.value] as NodeValue
-  const known: Known = { ...of, at, node, operands: operandsAt(node, at.own) }
+  const known: AtNode = { ...of, at, node, operands: operandsAt(node, at.own) }
   const row = opOf(node.op)
   if (row.referee === 'named') throw new Fault('dispute/not-provable', `${node.op} needs a referee by name`)
   if (node.op === 'ArgMax' || node.op === 'ArgMin') return wrongPlace(known)
@@ -48,13 +32,13 @@ export async function elementFault(at: AtStep, of: AtElement): Promise<FaultProo
 }
 
 /** A tile of an operand. */
-const operandTile = ({ values, node }: Known, operand: number, element: number): TileOpening =>
+const operandTile = ({ values, node }: AtNode, operand: number, element: number): TileOpening =>
   openElement(values, node.inputs[operand], element)
 
-const numberAt = ({ operands }: Known, operand: number, element: number): number =>
+const numberAt = ({ operands }: AtNode, operand: number, element: number): number =>
   Number(operands[operand].data[element])
 
-function copiedOrComputed(known: Known): FaultProof {
+function copiedOrComputed(known: AtNode): FaultProof {
   const { at, values, value, element, where } = known
   const { program } = at.challenge.own
   const { operands, before } = readBy(known)
@@ -77,7 +61,7 @@ interface Read {
 }
 
 /** What an element is computed or copied from. */
-function readBy(known: Known): Read {
+function readBy(known: AtNode): Read {
   const { node, operands, element } = known
   const tile = (operand: number, from: number) => operandTile(known, operand, from)
   const broadcast = (operand: number) => broadcastSource(operands[operand].dims, node.dims, element)
@@ -121,7 +105,7 @@ function readBy(known: Known): Read {
 // ---------------------------------------------------------------- choices
 
 /** Evidence of ChoiceReferee; what a fault does not look at stays empty. */
-export function choiceEvidence({ at, values, value, element }: Omit<Known, 'node' | 'operands'>) {
+export function choiceEvidence({ at, values, value, element }: Omit<AtNode, 'node' | 'operands'>) {
   return {
     step: at.opening,
     value,
@@ -135,11 +119,11 @@ export function choiceEvidence({ at, values, value, element }: Omit<Known, 'node
   }
 }
 
-const choice = ({ at, where }: Known, fault: string, evidence: object, what: string): FaultProof =>
+const choice = ({ at, where }: AtNode, fault: string, evidence: object, what: string): FaultProof =>
   proofOf(at.challenge, ['choice', fault], [evidence], `${where}: ${what}`)
 
 /** ArgMax, ArgMin: the place that one's own value names is better than the one that the provider's does. */
-function wrongPlace(known: Known): FaultProof {
+function wrongPlace(known: AtNode): FaultProof {
   const { values, value, element, node, operands, at } = known
   const [axis, dims] = [node.attributes.axis as number, operands[0].dims]
   const inner = sizeOf(dims.slice(axis + 1))
@@ -152,7 +136,7 @@ function wrongPlace(known: Known): FaultProof {
 }
 
 /** ReduceMax, ReduceMin, MaxPool: the value's own witness is better, or the provider names none that has its value. */
-function wrongMaximum(known: Known): Promise<FaultProof> | FaultProof {
+function wrongMaximum(known: AtNode): Promise<FaultProof> | FaultProof {
   const { node, operands, element, at, values, value } = known
   const layout = layoutOf(node, operands, element)
   if (layout === undefined) {

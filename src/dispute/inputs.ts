@@ -15,7 +15,7 @@ import { listView, reachLeaf, tensorApart, withTensor } from './other-list.js'
 import { proofOf, type FaultProof } from './proof.js'
 import type { TracedStep } from './retrace.js'
 import { inputEvidence, inputFormEvidence, numberEvidence, startEvidence, startFormEvidence } from './schedule.js'
-import type { AtLeaf } from './search.js'
+import type { AtLeaf } from './scene.js'
 
 /** A list of inputs that is not the one of the job. */
 export interface WrongInputs {

@@ -10,7 +10,7 @@ import { KINDS } from '../merkle/tree.js'
 import { expectAnswer, explore, type Explored } from './explore.js'
 import { formOf, viewOfTensor, type Form, type ListView, type TensorView } from './openings.js'
 import { TILE, type Ask, type Move } from './question.js'
-import type { AtLeaf } from './search.js'
+import type { AtLeaf } from './scene.js'
 
 /** Puts the provider at the leaf, from where fields are asked for. */
 export async function reachLeaf({ challenge, ask, run, index }: AtLeaf): Promise<void> {

@@ -5,13 +5,13 @@
  */
 import { ZERO32 } from '../core/bytes.js'
 import { KINDS } from '../merkle/tree.js'
-import type { Known } from './element.js'
+import type { AtNode } from './scene.js'
 import { expand, proveExpansion, proveSize, type ExpansionProof } from './expansion.js'
 import { expectAnswer, explore, whole } from './explore.js'
 import { proofOf, type FaultProof } from './proof.js'
 
 /** Demands the expansion of an element and finds what is wrong with it. @throws Fault `dispute/silent`. */
-export async function expansionFault(known: Known): Promise<FaultProof> {
+export async function expansionFault(known: AtNode): Promise<FaultProof> {
   const { at, node, operands, values, value, element, where } = known
   const { ask, challenge, opening } = at
   const own = expand(node, operands, element)

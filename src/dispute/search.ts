@@ -6,7 +6,6 @@
 import { ZERO32, equal, type Bytes32 } from '../core/bytes.js'
 import { Fault, demand } from '../core/faults.js'
 import type { Tensor } from '../core/tensor.js'
-import type { Course } from '../data/course.js'
 import { listTree } from '../merkle/tiles.js'
 import { KINDS, proveChildren, proveInclusion, rootOf, type Kind } from '../merkle/tree.js'
 import type { RunRefusal } from '../trace/refusal.js'
@@ -23,7 +22,6 @@ import {
   openValue,
   traceTree,
   viewOfList,
-  type Case,
   type ListView,
   type StepOpening,
 } from './openings.js'
@@ -33,38 +31,8 @@ import { isNothing, refusalApart, undeclared, wrongForm } from './refusal.js'
 import type { Ask, Move } from './question.js'
 import type { Retraced, TracedStep } from './retrace.js'
 import { inputFault, startFault } from './inputs.js'
+import type { AtLeaf, AtStep, Challenge } from './scene.js'
 import { listView, reachLeaf, tensorApart, withTensor } from './other-list.js'
-
-/** A claim that is looked at, and one's own run of the same job. */
-export interface Challenge {
-  readonly case: Case
-  /** The refusal that the claim declares. */
-  readonly declared: RunRefusal | undefined
-  /** The leaves of the claimed run, where they are public: then nobody has to be asked for them. */
-  readonly leaves?: readonly Step[] | undefined
-  readonly own: OwnRun
-  /** Where the job names a schedule. */
-  readonly course?: Course | undefined
-}
-
-/** A leaf of the claimed run that is not one's own. */
-export interface AtLeaf {
-  readonly challenge: Challenge
-  readonly ask: Ask
-  readonly run: OtherTree
-  readonly index: number
-  readonly leaf: Step
-}
-
-/** A step whose values are compared. */
-export interface AtStep {
-  readonly challenge: Challenge
-  readonly ask: Ask
-  readonly opening: StepOpening
-  /** The provider's own leaf of the step. */
-  readonly step: Step
-  readonly own: TracedStep
-}
 
 /**
  * The proof that a claim is false, or undefined where it is one's own.

@@ -4,9 +4,9 @@
  */
 import { decodeAbi } from '../../core/abi.js'
 import type { Bytes32 } from '../../core/bytes.js'
-import type { Expansion } from '../expansion.js'
+import type { Expansion } from './expand.js'
 import { bitsAt, openElement, openValue, type TileOpening } from '../openings.js'
-import type { ExpansionProof, Subject } from './evidence.js'
+import type { ExpansionProof, Subject } from './subject.js'
 import type { Finding } from './finding.js'
 import { CHOICE, chosenBits } from './leaves.js'
 import type { WitnessPlan } from './plan.js'

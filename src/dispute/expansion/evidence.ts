@@ -3,53 +3,15 @@
  * @module
  */
 import type { Bytes32 } from '../../core/bytes.js'
-import type { Program } from '../../exact/program.js'
 import { tileGrid, tileOf } from '../../merkle/tiles.js'
-import { EMPTY_ROOT, hashLeaf, rootFromInclusion, type Path } from '../../merkle/tree.js'
-import type { Expansion } from '../expansion.js'
-import {
-  formOf,
-  openElement,
-  openValue,
-  type Form,
-  type LeafOpening,
-  type ListView,
-  type StepOpening,
-} from '../openings.js'
+import { EMPTY_ROOT, hashLeaf, rootFromInclusion } from '../../merkle/tree.js'
+import type { Expansion } from './expand.js'
+import { formOf, openElement, openValue, type LeafOpening, type ListView } from '../openings.js'
 import { NO_LEAF } from '../proof.js'
 import { proveChoice, proveChoiceSize, type OwnChoice } from './choice.js'
 import { blockAt, firstFault, type ExpansionFault, type Finding } from './finding.js'
+import type { ExpansionProof, FormOpening, OtherExpansion, Subject } from './subject.js'
 import { CHUNK, PADDING, type LinePlan, type Source } from './plan.js'
-
-/** The expanded element, and where its step's values are known. */
-export interface Subject {
-  readonly program: Program
-  readonly step: StepOpening
-  readonly values: ListView
-  readonly value: number
-  readonly element: number
-}
-
-/** A tensor without its elements: form, root of its tiles, the digest's way to the values (FormOpening). */
-export interface FormOpening {
-  readonly form: Form
-  readonly root: Bytes32
-  readonly path: Path
-}
-
-/** Somebody else's expansion as far as its first leaf that differs; `index` is undefined where none does. */
-export interface OtherExpansion {
-  readonly index: number | undefined
-  readonly leaf: Uint8Array
-  readonly tree: { path(index: number): Path }
-}
-
-/** A function of a referee, and what it takes behind the case. */
-export interface ExpansionProof {
-  readonly referee: 'expansion' | 'choice'
-  readonly fault: string
-  readonly evidence: readonly unknown[]
-}
 
 /**
  * The proof about an expansion that is not one's own, or about an element that does not follow from one that is.
