@@ -82,7 +82,6 @@ contract Dispute is Vault, IRecords, IDispute {
     error AlreadyAnnounced();
     error TooEarly();
     error TooLate();
-    error NotPending();
     error UnknownRuling(bytes32 ruling);
     error UnknownProgram(bytes32 program);
     error WrongTerms();

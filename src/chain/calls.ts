@@ -65,6 +65,8 @@ export interface Calls<A extends Abi> {
   encode<N extends Readable<A> | Sendable<A>>(name: N, values: Values<A, N>): Uint8Array
   /** The events of one name among some logs. */
   eventsIn<N extends EventName<A>>(name: N, logs: readonly Log[]): readonly Happened<EventValues<A, N>>[]
+  /** Everything that the contract said, by block. @throws Fault `chain/failed`. */
+  logs(span: Span): Promise<readonly Log[]>
   /** The events of one name on the chain, by block; `indexed` are values of its indexed parameters in their order. @throws Fault `chain/failed`. */
   events<N extends EventName<A>>(
     name: N,
@@ -114,6 +116,7 @@ export function callsOf<const A extends Abi>(
       sendCall(`${name}.${method}`, { to: address, data: dataOf(method, values), value }, by),
     encode: (method, values) => fromHex(dataOf(method, values).slice(2)),
     eventsIn: (event, logs) => eventsIn(event, logs) as never,
+    logs: (span) => logsOf(by.provider, { address, topics: [] }, span),
     events: async (event, span, indexed = []) => {
       const topics = own.encodeFilterTopics(event, indexed.map(wordOf))
       return eventsIn(event, await logsOf(by.provider, { address, topics }, span)) as never
@@ -157,15 +160,26 @@ export async function sendRequest(
   { signer, provider, patience }: Caller,
 ): Promise<{ landed: Landed; receipt: TransactionReceipt }> {
   demand(signer !== undefined, 'chain/no-signer', () => 'nobody signs', { where })
-  const sent = await onChain(where, async () => {
-    const needed = await signer.estimateGas(request)
-    const gasLimit = needed + needed / 10n
-    return signer.sendTransaction({ ...request, gasLimit: gasLimit < MAX_GAS ? gasLimit : MAX_GAS })
-  })
+  const sent = await oneByOne(signer, () =>
+    onChain(where, async () => {
+      const needed = await signer.estimateGas(request)
+      const gasLimit = needed + needed / 10n
+      return signer.sendTransaction({ ...request, gasLimit: gasLimit < MAX_GAS ? gasLimit : MAX_GAS })
+    }),
+  )
   const receipt = await settled(where, sent.hash, { provider, patience })
   if (receipt.status !== 1) throw await whyRefused(where, { ...request, from: sent.from }, { provider, receipt })
   const { hash, blockNumber: block, gasUsed: gas, logs } = receipt
   return { landed: { hash: hash as `0x${string}`, block, gas, logs }, receipt }
+}
+
+const sending = new WeakMap<Signer, Promise<unknown>>()
+
+/** An account's transactions are numbered: the next one may be made only when the one before is with the node. */
+function oneByOne<T>(signer: Signer, work: () => Promise<T>): Promise<T> {
+  const next = (sending.get(signer) ?? Promise.resolve()).then(work, work)
+  sending.set(signer, next)
+  return next
 }
 
 /** Asks again and again, and does not wait for news of blocks: a chain that makes blocks only for transactions has none. */

@@ -1,0 +1,282 @@
+/**
+ * The watcher's side of disputes: every claim whose bundle can be had is computed again, and a false one is proved false, with questions to its
+ * provider where the bundle does not show enough. All that it has to remember stands on the chain, so it may be stopped and started again.
+ * @module
+ */
+import { equal, toHex } from '../core/bytes.js'
+import { Fault } from '../core/faults.js'
+import type { Challenge } from '../dispute/scene.js'
+import { findFault } from '../dispute/search.js'
+import { runFor } from '../dispute/own-run.js'
+import type { OwnRun } from '../dispute/book.js'
+import type { FaultProof } from '../dispute/proof.js'
+import type { Answer, Ask, Move } from '../dispute/question.js'
+import { workOf, type Bundle } from '../receipt/bundle.js'
+import type { Address } from '../receipt/fields.js'
+import { demandWork } from '../receipt/provide.js'
+import type { Runtime } from '../runtime/runtime.js'
+import { runRoot, type Step } from '../trace/step.js'
+import { askOver, type OwnGame } from './ask.js'
+import type { Landed } from './calls.js'
+import { claimsIn } from './claims.js'
+import { accountOf, headOf, pause, wholeSpan, type Connection } from './connection.js'
+import * as disputes from './disputes.js'
+import type { Proved } from './disputes.js'
+import { engagementOf, read as readJob, type FiledClaim, type PostedJob } from './jobs.js'
+import { creditOf, withdraw } from './money.js'
+import { countOf } from './wire.js'
+
+/** What a watcher says while it runs, always about one claim. */
+export type WatcherNews = { readonly claim: FiledClaim } & (
+  | { readonly kind: 'found' }
+  /** Its bundle cannot be had, or is not one of this job: looked for again until the claim is settled. */
+  | { readonly kind: 'unavailable'; readonly error?: unknown }
+  | { readonly kind: 'replayed'; readonly leaf: number; readonly leaves: number }
+  | { readonly kind: 'true' }
+  | { readonly kind: 'opened'; readonly game: bigint; readonly landed: Landed }
+  | { readonly kind: 'asked'; readonly game: bigint; readonly move: Move; readonly answer?: Answer }
+  | { readonly kind: 'proving'; readonly proof: FaultProof }
+  | { readonly kind: 'proved'; readonly proof: FaultProof; readonly proved: Proved }
+  /** The provider let its clock run out. */
+  | { readonly kind: 'silent'; readonly game: bigint }
+  /** Runs differ where no contract decides. */
+  | { readonly kind: 'undecided'; readonly error: Fault }
+  | { readonly kind: 'closed'; readonly game: bigint; readonly landed: Landed }
+  | { readonly kind: 'rewarded'; readonly landed: Landed }
+  | { readonly kind: 'withdrawn'; readonly landed: readonly Landed[] }
+  | { readonly kind: 'trouble'; readonly error: unknown }
+)
+
+/** What a watcher brings. */
+export interface WatchOptions {
+  /** The bundle of a claim, from wherever providers publish it; undefined where it is not there (yet). Need not be trusted. */
+  readonly bundleOf: (claim: FiledClaim, job: PostedJob) => Bundle | undefined | Promise<Bundle | undefined>
+  /** Computes the claims again. */
+  readonly runtime: Runtime
+  /** Stops it, between two transactions. */
+  readonly signal: AbortSignal
+  readonly onProgress?: (news: WatcherNews) => void
+}
+
+interface Watch {
+  readonly connection: Connection
+  readonly account: Address
+  readonly options: WatchOptions
+  /** Claims are computed one after the other; their games run side by side. */
+  replaying: Promise<unknown>
+}
+
+/**
+ * Looks at every claim of the deployment until the signal fires: challenges those that are false, and fetches what that earns.
+ * Cost: a replay of every claim; a bond for each false one that its bundle alone does not refute.
+ * @throws Fault `chain/no-signer`.
+ */
+export async function watchClaims(connection: Connection, options: WatchOptions): Promise<void> {
+  const account = await accountOf(connection)
+  const watch: Watch = { connection, account, options, replaying: Promise.resolve() }
+  const running = new Map<string, Promise<void>>()
+  let next = Number(connection.deployment.block)
+  while (!options.signal.aborted) {
+    try {
+      const { number } = await headOf(connection)
+      if (number >= next) {
+        const logs = await connection.settlement.logs({ from: next, to: number })
+        for (const claim of await claimsIn(connection, logs)) {
+          const key = toHex(claim.id)
+          if (claim.provider !== account && !running.has(key)) running.set(key, attend(watch, claim))
+        }
+        next = number + 1
+      }
+    } catch (error) {
+      // The node's trouble: the same blocks are asked for again.
+      if (!Fault.is(error, 'chain/failed')) throw error
+    }
+    await pause(connection.poll, options.signal)
+  }
+  await Promise.all(running.values())
+}
+
+/** One claim, from its first sight to its last coin. What the node does not do is tried again. */
+async function attend(watch: Watch, claim: FiledClaim): Promise<void> {
+  const { signal, onProgress } = watch.options
+  onProgress?.({ kind: 'found', claim })
+  while (!signal.aborted) {
+    try {
+      await follow(watch, claim)
+      return
+    } catch (error) {
+      if (signal.aborted) return
+      onProgress?.({ kind: 'trouble', claim, error })
+      if (!Fault.is(error, 'chain/failed') && !Fault.is(error, 'chain/timed-out')) return
+    }
+    await pause(watch.connection.poll, signal)
+  }
+}
+
+async function follow(watch: Watch, claim: FiledClaim): Promise<void> {
+  const { state } = await engagementOf(watch.connection, claim.id)
+  if (state === 'claimed') await challenge(watch, claim)
+  await collect(watch, claim)
+}
+
+// ---------------------------------------------------------------- challenging
+
+async function challenge(watch: Watch, claim: FiledClaim): Promise<void> {
+  const { connection, options } = watch
+  const job = await readJob(connection, claim.claim.job)
+  const bundle = await waitForBundle(watch, claim, job)
+  if (bundle === undefined) return
+  const of = await challengeOf(watch, { claim, job, bundle })
+  const game = new Questions(watch, claim, job)
+  try {
+    const proof = await findFault(of, game.ask)
+    if (proof === undefined) return void options.onProgress?.({ kind: 'true', claim })
+    options.onProgress?.({ kind: 'proving', claim, proof })
+    const proved = await disputes.announceAndProve(connection, { proof, terms: job.terms }, options)
+    options.onProgress?.({ kind: 'proved', claim, proof, proved })
+  } catch (error) {
+    if (Fault.is(error, 'dispute/silent'))
+      return void options.onProgress?.({ kind: 'silent', claim, game: game.number })
+    if (Fault.is(error, 'dispute/not-provable')) return void options.onProgress?.({ kind: 'undecided', claim, error })
+    if (!Fault.is(error, 'chain/decided')) throw error
+  }
+}
+
+/** The bundle, as soon as it can be had; undefined where the claim is settled without. */
+async function waitForBundle(watch: Watch, claim: FiledClaim, job: PostedJob): Promise<Bundle | undefined> {
+  const { connection, options } = watch
+  for (let told = false; !options.signal.aborted; told = true) {
+    let trouble: unknown
+    try {
+      const bundle = await options.bundleOf(claim, job)
+      if (bundle !== undefined) {
+        demandWork(job.job, workOf(bundle))
+        return bundle
+      }
+    } catch (error) {
+      trouble = error
+    }
+    if (!told) options.onProgress?.({ kind: 'unavailable', claim, error: trouble })
+    if ((await engagementOf(connection, claim.id)).state !== 'claimed') return undefined
+    await pause(connection.poll, options.signal)
+  }
+  return undefined
+}
+
+/** The claim beside one's own run of the job. */
+async function challengeOf(
+  watch: Watch,
+  { claim, job: { job }, bundle }: { readonly claim: FiledClaim; readonly job: PostedJob; readonly bundle: Bundle },
+): Promise<Challenge> {
+  const work = workOf(bundle)
+  const { runtime, signal, onProgress } = watch.options
+  const run = () =>
+    runFor(work, runtime, {
+      commitEvery: countOf(job.commitEvery),
+      operatorTrace: job.operatorTrace,
+      signal,
+      onProgress: (leaf, leaves) => onProgress?.({ kind: 'replayed', claim, leaf, leaves }),
+    })
+  const replay = watch.replaying.then(run, run)
+  watch.replaying = replay
+  const own = await replay
+  const leaves = leavesOf(claim, own, bundle.leaves)
+  const of = { job, claim: claim.claim, provider: claim.provider }
+  return { case: of, declared: claim.refusal, leaves, own, course: work.course }
+}
+
+/** The leaves of the claimed run, where they can be had without asking: one's own, or those of the bundle. */
+function leavesOf({ claim }: FiledClaim, own: OwnRun, published: readonly Step[]): readonly Step[] | undefined {
+  return [own.leaves, published].find((leaves) => equal(runRoot(leaves), claim.run))
+}
+
+/** Opens a game with the first question, or goes on with one that was opened before the watcher was started. */
+class Questions {
+  readonly #watch: Watch
+  readonly #claim: FiledClaim
+  readonly #job: PostedJob
+  #over: Promise<{ readonly game: bigint; readonly ask: Ask }> | undefined
+  /** The game, as soon as there is one. */
+  number = 0n
+
+  constructor(watch: Watch, claim: FiledClaim, job: PostedJob) {
+    this.#watch = watch
+    this.#claim = claim
+    this.#job = job
+  }
+
+  readonly ask: Ask = async (move, question) => {
+    this.#over ??= this.#open()
+    const { ask } = await this.#over
+    return ask(move, question)
+  }
+
+  async #open(): Promise<{ game: bigint; ask: Ask }> {
+    const { connection, options } = this.#watch
+    const claim = this.#claim
+    const { terms } = this.#job
+    const [known] = await ownGames(this.#watch, claim)
+    const game = known ?? (await this.#begin())
+    this.number = game
+    const own: OwnGame = { game, id: claim.id, terms }
+    const onProgress = (said: { move: Move; answer?: Answer }) =>
+      options.onProgress?.({ kind: 'asked', claim, game, ...said })
+    return { game, ask: askOver(connection, own, { signal: options.signal, onProgress }) }
+  }
+
+  async #begin(): Promise<bigint> {
+    const { connection, options } = this.#watch
+    const { claim, provider, id } = this.#claim
+    const { job, terms } = this.#job
+    const { game, landed } = await disputes.open(connection, { job, claim, provider, terms }, id)
+    options.onProgress?.({ kind: 'opened', claim: this.#claim, game, landed })
+    return game
+  }
+}
+
+/** The account's games against a claim that are not over. */
+async function ownGames({ connection, account }: Watch, { id }: FiledClaim): Promise<readonly bigint[]> {
+  const { dispute } = connection
+  const opened = await dispute.events('Opened', await wholeSpan(connection), [undefined, id, account])
+  const games: bigint[] = []
+  for (const { values } of opened) if (!(await disputes.gameOf(connection, values.game)).over) games.push(values.game)
+  return games
+}
+
+// ---------------------------------------------------------------- collecting
+
+/** Bonds come back as soon as the claim is decided, the reward a day later. */
+async function collect(watch: Watch, claim: FiledClaim): Promise<void> {
+  const { connection, options } = watch
+  const { state } = await engagementOf(connection, claim.id)
+  if (state !== 'slashed' && state !== 'void') return
+  for (const game of await ownGames(watch, claim)) {
+    const landed = await disputes.close(connection, game)
+    options.onProgress?.({ kind: 'closed', claim, game, landed })
+  }
+  if (state === 'slashed') await collectReward(watch, claim)
+  await fetchCredit(watch, claim)
+}
+
+async function collectReward(watch: Watch, claim: FiledClaim): Promise<void> {
+  const { connection, account, options } = watch
+  const { dispute } = connection
+  const ruling = () => dispute.read('rulings', claim.id)
+  while ((await ruling()).until >= (await headOf(connection)).time) {
+    if (options.signal.aborted) return
+    await pause(connection.poll, options.signal)
+  }
+  if ((await ruling()).challenger !== account) return
+  const paid = await dispute.events('Rewarded', await wholeSpan(connection), [claim.id])
+  if (paid.length > 0) return
+  const { terms } = await readJob(connection, claim.claim.job)
+  const landed = await disputes.payReward(connection, claim.id, terms)
+  options.onProgress?.({ kind: 'rewarded', claim, landed })
+}
+
+async function fetchCredit({ connection, account, options }: Watch, claim: FiledClaim): Promise<void> {
+  const { terms } = await readJob(connection, claim.claim.job)
+  const { settlement, dispute } = await creditOf(connection, terms.token, account)
+  if (settlement + dispute === 0n) return
+  options.onProgress?.({ kind: 'withdrawn', claim, landed: await withdraw(connection, terms.token) })
+}
