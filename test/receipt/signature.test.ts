@@ -218,7 +218,7 @@ describe('signers', () => {
 
   test('no text form of a signer shows its key', () => {
     hides(alice)
-    expect(Object.keys(alice)).toEqual(['address', 'signTypedData'])
+    expect(Object.keys(alice)).toEqual(['address', 'signTypedData', 'signTransaction'])
   })
 
   test('a key from the environment signs, and its faults never quote it', async () => {
