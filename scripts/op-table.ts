@@ -1,8 +1,10 @@
-/** Writes docs/ops.md, the table of exact ops: `npx tsx scripts/op-table.ts`. */
+/** Writes docs/ops.md, the table of exact ops, and who decides about them in docs/disputes.md: `npx tsx scripts/op-table.ts`. */
 import type { DType } from '../src/core/tensor.js'
 import { REASONS, type ExactOp } from '../src/exact/op.js'
+import { deciderOf } from '../src/dispute/element.js'
 import { OPS } from '../src/exact/ops/index.js'
-import { code, isMain, pretty, table, write } from './markdown.js'
+import type { RefereeName } from '../src/dispute/proof.js'
+import { code, fill, isMain, pretty, table, textOf, write } from './markdown.js'
 
 const KINDS: readonly (readonly [string, readonly DType[]])[] = [
   ['floats', ['float32', 'float64']],
@@ -54,4 +56,30 @@ export function opTable(): Promise<string> {
   return pretty(text.join('\n\n'), 'docs/ops.md')
 }
 
-if (isMain(import.meta.url)) await write('docs/ops.md', await opTable())
+/** What a referee looks at when one element of an op is contested. */
+const SHOWN: Readonly<Partial<Record<RefereeName, string>>> = {
+  element:
+    'the element, and the elements that it follows from: one of each operand, or of the one that is copied and of the index that says which',
+  choice: 'the element, and one that is better; or the one that the provider names as chosen',
+  expansion: 'the element, expanded: one piece of it, at most two elements of operands',
+  verdict: 'a verdict, signed by a referee whom the policy of the job names',
+}
+
+/** docs/disputes.md with its table of deciders. */
+export function deciders(): Promise<string> {
+  const rows = Object.entries(SHOWN).map(([referee, shown]) => {
+    const ops = OPS.filter((op) => deciderOf(op) === referee)
+    return [`${referee[0].toUpperCase()}${referee.slice(1)}Referee`, ops.map(({ name }) => name).join(', '), shown]
+  })
+  const alone = OPS.filter((op) => deciderOf(op) !== 'verdict').length
+  const text = [
+    `Of ${OPS.length} ops contracts decide ${alone} by themselves, in all types that they have.`,
+    table(['contract', 'ops', 'opened'], rows),
+  ]
+  return pretty(fill(textOf('docs/disputes.md'), 'deciders', text.join('\n\n')), 'docs/disputes.md')
+}
+
+if (isMain(import.meta.url)) {
+  await write('docs/ops.md', await opTable())
+  await write('docs/disputes.md', await deciders())
+}

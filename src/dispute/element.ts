@@ -6,15 +6,23 @@
 import { decodeAbi } from '../core/abi.js'
 import { Fault } from '../core/faults.js'
 import { fromBytes, sizeOf, type Tensor } from '../core/tensor.js'
+import type { ExactOp } from '../exact/op.js'
 import { opOf } from '../exact/ops/index.js'
 import type { NodeValue } from '../exact/program.js'
 import { operandsAt } from './book.js'
 import { expand, layoutOf } from './expansion.js'
 import { bitsAt, openElement, openValue, type TileOpening } from './openings.js'
 import { expansionFault } from './pieces.js'
-import { NO_LEAF, proofOf, type FaultProof } from './proof.js'
+import { NO_LEAF, proofOf, type FaultProof, type RefereeName } from './proof.js'
 import type { AtElement, AtNode, AtStep } from './scene.js'
 import { broadcastSource, gatherIndex, gathered, gatheredElement, movedSource } from './sources.js'
+
+/** The referee that decides about elements of an op. */
+export function deciderOf({ name, referee }: Pick<ExactOp, 'name' | 'referee'>): RefereeName {
+  if (referee === 'named') return 'verdict'
+  if (referee === 'maximum' || name === 'ScatterElements') return 'choice'
+  return referee === 'sum' || referee === 'product' ? 'expansion' : 'element'
+}
 
 /**
  * The proof that an element is false: at once where its op reads few elements, by way of its expansion else.
@@ -24,7 +32,7 @@ export async function elementFault(at: AtStep, of: AtElement): Promise<FaultProo
   const node = at.challenge.own.program.values[of.value] as NodeValue
   const known: AtNode = { ...of, at, node, operands: operandsAt(node, at.own) }
   const row = opOf(node.op)
-  if (row.referee === 'named') throw new Fault('dispute/not-provable', `${node.op} needs a referee by name`)
+  if (deciderOf(row) === 'verdict') throw new Fault('dispute/not-provable', `${node.op} needs a referee by name`)
   if (node.op === 'ArgMax' || node.op === 'ArgMin') return wrongPlace(known)
   if (row.referee === 'maximum') return wrongMaximum(known)
   if (layoutOf(node, known.operands, of.element) !== undefined) return expansionFault(known)
