@@ -17,7 +17,7 @@ import { hash as hashJob, type Job } from '../../src/receipt/job.js'
 import type { RunRefusal } from '../../src/trace/refusal.js'
 import { REASONS } from '../../src/exact/op.js'
 import { termsOf, type Work } from '../../src/trace/trace.js'
-import { deploy, type EvmNode } from '../contracts/node.js'
+import { deploy, gasUsed, type EvmNode } from '../contracts/node.js'
 import { claimOn } from './liar.js'
 
 const CONTRACTS: Readonly<Record<Exclude<RefereeName, 'verdict'>, string>> = {
@@ -70,8 +70,11 @@ export interface Kept {
   readonly expansions: Map<string, Bytes32>
 }
 
+/** Who answers: a book, or whoever acts like one. */
+export type Answers = Pick<Book, 'answer' | 'commit'>
+
 /** Puts questions to a book and keeps what is committed. */
-export function asking(book: Book): Kept & { questions: number } {
+export function asking(book: Answers): Kept & { questions: number } {
   const kept = { questions: 0, traces: new Map<number, Bytes32>(), expansions: new Map<string, Bytes32>() }
   const ask: Ask = async (move, question) => {
     kept.questions++
@@ -137,7 +140,7 @@ export async function openCourt(node: EvmNode): Promise<Court> {
       const id = keccak256(
         AbiCoder.defaultAbiCoder().encode(['bytes32', 'address'], [hashJob(proof.case.job), proof.case.provider]),
       )
-      await record(records, id, { program, declared, kept })
+      await record(records, id, { program, declared, kept, node })
       const call = referee.interface.encodeFunctionData(proof.fault, [wire(proof.case), ...proof.evidence.map(wire)])
       return ask(records, referee, { call, node })
     },
@@ -147,18 +150,20 @@ export async function openCourt(node: EvmNode): Promise<Court> {
 async function record(
   records: Contract,
   id: string,
-  { program, declared, kept }: About & { kept: Pick<Kept, 'traces' | 'expansions'> },
+  { program, declared, kept, node }: About & { kept: Pick<Kept, 'traces' | 'expansions'>; node: EvmNode },
 ): Promise<void> {
+  const note = async (name: string, ...values: unknown[]) =>
+    gasUsed(node, ((await records[name](...values)) as { hash: string }).hash)
   const { parameters, inputs, constants, nodes } = program.counts
   const named = program.values.some((value) => value.kind === 'node' && opOf(value.op).referee === 'named')
   const counts = [parameters, inputs, constants, nodes, program.outputs.length, program.carries.length, Number(named)]
-  await (await records.setCounts(hashProgram(program), counts)).wait()
-  for (const [leaf, root] of kept.traces) await (await records.setTrace(id, leaf, root)).wait()
-  for (const [key, root] of kept.expansions) await (await records.setExpansion(id, key, root)).wait()
+  await note('setCounts', hashProgram(program), counts)
+  for (const [leaf, root] of kept.traces) await note('setTrace', id, leaf, root)
+  for (const [key, root] of kept.expansions) await note('setExpansion', id, key, root)
   const refusal = declared
     ? [true, declared.step, declared.node, declared.element, REASONS[declared.reason]]
     : [false, 0, 0, 0, 0]
-  await (await records.setRefusal(id, refusal)).wait()
+  await note('setRefusal', id, refusal)
 }
 
 async function ask(
