@@ -3,7 +3,7 @@
  *
  * Nouns are modules, verbs are functions: `Model.decode`, `Program.compile`, `Trace.record`, `Bundle.verify`, `Audit.replay` ...
  * This entry loads in Node and in browsers. Runtimes, files and settlement trees are entries of their own:
- * `countersign/runtime/ort-node`, `countersign/runtime/ort-web`, `countersign/disk`, `countersign/settlement`.
+ * `countersign/runtime/ort-node`, `countersign/runtime/ort-web`, `countersign/disk`, `countersign/settlement`, `countersign/chain`.
  * @module
  */
 export { check, type Checked } from './core/check.js'
@@ -51,3 +51,4 @@ export {
   Sighting,
 } from './attest/index.js'
 export * as Difference from './dispute/difference.js'
+export * as Dispute from './dispute/index.js'

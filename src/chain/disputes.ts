@@ -99,7 +99,7 @@ export async function announceAndProve(
   return { ruling: voided ? 'void-job' : 'false-claim', announced, proved }
 }
 
-interface Showing {
+export interface Showing {
   readonly encoded: EncodedProof
   readonly terms: Terms
   readonly announcing: Announcing
@@ -130,7 +130,7 @@ export function payReward({ dispute }: Connection, id: Bytes32, terms: Terms): P
 
 // ---------------------------------------------------------------- games
 
-type GameFound = Found<Extract<(typeof DISPUTE_ABI)[number], { name: 'gameOf' }>['outputs'][0]>
+export type GameFound = Found<Extract<(typeof DISPUTE_ABI)[number], { name: 'gameOf' }>['outputs'][0]>
 /** A game as it stands. */
 export type Game = Omit<GameFound, 'question'> & { readonly question: Question }
 

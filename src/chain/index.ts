@@ -5,12 +5,20 @@
  * @module
  */
 export * as Abis from './abi.generated.js'
-export type { Abi, Found, Given } from './abi.js'
+export type { Abi, AbiEntry, AbiParameter, EventValues, Found, Given, Result, Values } from './abi.js'
 export { accountOn } from './account.js'
 export { askOver, type AskOptions, type OwnGame } from './ask.js'
 export * as Batches from './batches.js'
-export type { Calls, Happened, Landed } from './calls.js'
-export { accountOf, connect, domainOf, headOf, type Connection, type ConnectionOptions } from './connection.js'
+export type { Calls, Happened, Landed, Sending, Span } from './calls.js'
+export {
+  accountOf,
+  connect,
+  domainOf,
+  headOf,
+  type Connection,
+  type ConnectionOptions,
+  type Head,
+} from './connection.js'
 export * as Deployment from './deployment.js'
 export * as Disputes from './disputes.js'
 export * as Jobs from './jobs.js'

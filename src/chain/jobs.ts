@@ -187,14 +187,14 @@ export function claimIn(said: {
 
 // ---------------------------------------------------------------- signing for somebody else to send
 
-interface Posting {
+export interface Posting {
   readonly job: Bytes32
   readonly terms: Bytes32
 }
 /** Posting, as typed data: by signing, a requester has somebody post its job for it. */
 export const postingStruct = struct<Posting>('Posting', { job: fields.bytes32, terms: fields.bytes32 })
 
-interface Taking extends Posting {
+export interface Taking extends Posting {
   readonly provider: Address
 }
 /** Taking, as typed data: by signing, a provider takes a job. */
@@ -204,7 +204,7 @@ export const takingStruct = struct<Taking>('Taking', {
   terms: fields.bytes32,
 })
 
-interface Declared {
+export interface Declared {
   readonly refused: boolean
   readonly step: bigint
   readonly node: number
@@ -219,7 +219,7 @@ const declaredStruct = struct<Declared>('Refusal', {
   reason: fields.uint(8),
 })
 
-interface Filing {
+export interface Filing {
   readonly claim: Claim
   readonly provider: Address
   readonly declared: Declared

@@ -56,7 +56,7 @@ export function seal({ settlement }: Connection, { seal: own, signature }: Signe
 }
 
 /** What a replica shows: its receipt, with the salt of its seal in the metadata. */
-type Shown = Pick<SignedReceipt, 'receipt' | 'metadata' | 'signature'>
+export type Shown = Pick<SignedReceipt, 'receipt' | 'metadata' | 'signature'>
 
 function revealOf({ receipt, metadata, signature }: Shown) {
   const { sealSalt: salt } = metadata

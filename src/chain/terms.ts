@@ -44,7 +44,7 @@ const termsFormat = format(
 )
 
 /** What has a default: the chain's own coin, and a game's clocks by the time of a replay. */
-type Optional = 'token' | 'verifier' | 'moveTime' | 'refusedShare'
+export type Optional = 'token' | 'verifier' | 'moveTime' | 'refusedShare'
 
 const DAY = 86_400n
 
