@@ -65,7 +65,11 @@ export function leafOf(
   return { index, stateBefore: states.before, inputs, values, stateAfter: states.after, outputs }
 }
 
+/** What a step behind a refusal commits, and so a segment of such steps. */
+export const NOTHING: Content = Object.freeze({ inputs: ZERO32, values: ZERO32, outputs: ZERO32 })
+
 function segmentOf(steps: readonly Content[]): Content {
+  if (steps.every((step) => equal(step.inputs, ZERO32))) return NOTHING
   const over = (kind: Kind, of: (step: Content) => Bytes32) => rootOfDigests(kind, steps.map(of))
   const traced = steps.some((step) => !equal(step.values, ZERO32))
   return {

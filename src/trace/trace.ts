@@ -12,7 +12,7 @@ import type { Program } from '../exact/program.js'
 import { Refusal, type Runtime, type Session } from '../runtime/runtime.js'
 import { digestOf, rootOfDigests, rootOfTensors } from './digests.js'
 import { refusalRecord, type RunRefusal } from './refusal.js'
-import { jobInputs, leafOf, runRoot, type Content, type Step } from './step.js'
+import { NOTHING, jobInputs, leafOf, runRoot, type Content, type Step } from './step.js'
 
 /** A recorded run. */
 export interface Trace {
@@ -169,9 +169,6 @@ function keeper(store: RunStore | undefined): {
     kept: () => pending,
   }
 }
-
-/** A step behind the one that refused the run. */
-const NOTHING: Content = Object.freeze({ inputs: ZERO32, values: ZERO32, outputs: ZERO32 })
 
 interface Recorder {
   readonly session: Session
