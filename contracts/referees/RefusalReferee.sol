@@ -5,6 +5,7 @@ import {Exact} from "../Exact.sol";
 import {Merkle, StepLeaf} from "../Merkle.sol";
 import {IndexMaps} from "../ops/IndexMaps.sol";
 import {Ops} from "../ops/Ops.sol";
+import {Shapes} from "../ops/Shapes.sol";
 import {Types} from "../ops/Types.sol";
 import {Openings, StepOpening, TileOpening} from "../Openings.sol";
 import {Counts, LeafOpening, Programs, Value} from "../Programs.sol";
@@ -68,12 +69,12 @@ contract RefusalReferee {
         Value memory value = Programs.openValue(c.job.program, counts, declared.node, leaf);
         if (declared.reason == NAN_RESULT || declared.reason == ZERO_DIVISOR) {
             bool possible = declared.reason == NAN_RESULT || _operandOf(value, declared.reason) != NONE;
-            return Referees.demandApart(!possible || declared.element >= IndexMaps.sizeOf(value.dims));
+            return Referees.demandApart(!possible || declared.element >= Shapes.sizeOf(value.dims));
         }
         uint256 index = _operandOf(value, declared.reason);
         if (index == NONE) return Referees.FALSE_CLAIM;
         Value memory looked = Programs.openValue(c.job.program, counts, value.operands[index], operand);
-        return Referees.demandApart(declared.element >= IndexMaps.sizeOf(looked.dims));
+        return Referees.demandApart(declared.element >= Shapes.sizeOf(looked.dims));
     }
 
     /// @notice The claim says that a NaN stands in a result, in a value that is none. All outputs and carries are opened, in their order.
@@ -162,7 +163,10 @@ contract RefusalReferee {
         uint256 index = _operandOf(node, e.reason);
         require(index != NONE, NoFaultPoint(node.op));
         uint256 element = e.element;
-        if (e.reason == ZERO_DIVISOR) element = IndexMaps.broadcast(node.dims, e.tile.form.dims, element);
+        if (e.reason == ZERO_DIVISOR) {
+            require(element < Shapes.sizeOf(node.dims), OutOfRange(element));
+            element = IndexMaps.broadcast(node.dims, e.tile.form.dims, element);
+        }
         uint256 bits = Openings.valueElement(values, counts, node.operands[index], e.tile, element);
         if (e.reason == NAN) return _isNaN(e, bits);
         if (e.reason == ZERO_DIVISOR) return bits == 0;

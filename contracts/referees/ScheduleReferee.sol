@@ -188,14 +188,6 @@ contract ScheduleReferee {
         return Referees.demandApart(found != drawn);
     }
 
-    /// @notice The first leaf does not start from the checkpoint that the schedule, and with it the job, names.
-    function startState(Case calldata c, StepOpening calldata s, bytes calldata leaf) external view returns (bytes32) {
-        Schedule memory schedule = Schedules.open(c, leaf);
-        bool isNamed = schedule.start == Schedules.CHECKPOINT && c.job.initialState == schedule.startRoot;
-        require(isNamed, OtherStart(schedule.start));
-        return Referees.demandApart(_firstState(c, s) != schedule.startRoot);
-    }
-
     /// @notice A parameter before the first step is a tensor of another form than the program gives it.
     function startForm(Case calldata c, WrongFormEvidence calldata e) external view returns (bytes32) {
         Counts memory counts = _counts(c);
