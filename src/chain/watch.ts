@@ -24,6 +24,7 @@ import * as disputes from './disputes.js'
 import type { Proved } from './disputes.js'
 import { engagementOf, read as readJob, type FiledClaim, type PostedJob } from './jobs.js'
 import { creditOf, withdraw } from './money.js'
+import { publishedAnswers, publishedFirst } from './published.js'
 import { countOf } from './wire.js'
 
 /** What a watcher says while it runs, always about one claim. */
@@ -128,8 +129,9 @@ async function challenge(watch: Watch, claim: FiledClaim): Promise<void> {
   if (bundle === undefined) return
   const of = await challengeOf(watch, { claim, job, bundle })
   const game = new Questions(watch, claim, job)
+  const published = publishedAnswers(bundle, claim.claim)
   try {
-    const proof = await findFault(of, game.ask)
+    const proof = await findFault(of, published === undefined ? game.ask : publishedFirst(published, game.ask))
     if (proof === undefined) return void options.onProgress?.({ kind: 'true', claim })
     options.onProgress?.({ kind: 'proving', claim, proof })
     const proved = await disputes.announceAndProve(connection, { proof, terms: job.terms }, options)
