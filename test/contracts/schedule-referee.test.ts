@@ -479,12 +479,12 @@ describe('inputs that a job names', () => {
     await (await court.records.setRefusal(idOf(of), { refused: true, step: 2, node: 2, element: 0, reason: 1 })).wait()
     expect(await rule(around, 2)).toBe('NoFault')
     expect(await rule(around, 3)).toBe('BehindRefusal')
-    const segments = { ...around, commitEvery: 3 }
+    const segments = { ...around, until: 3, commitEvery: 3 }
     const { case: other } = plainRun(own, { state: [], inputs: given(5) }, segments)
     await (
-      await court.records.setRefusal(idOf(other), { refused: true, step: 2, node: 2, element: 0, reason: 1 })
+      await court.records.setRefusal(idOf(other), { refused: true, step: 3, node: 2, element: 0, reason: 1 })
     ).wait()
-    expect(await rule(segments, 3)).toBe('BehindRefusal')
+    expect(await rule(segments, 4)).toBe('BehindRefusal')
     expect(await rule({ ...around, until: 1 }, 2)).toBe('false claim')
   })
 
