@@ -5,6 +5,7 @@
  */
 import { equal, toHex } from '../core/bytes.js'
 import { Fault } from '../core/faults.js'
+import { demandBeacon } from '../data/schedule.js'
 import type { Challenge } from '../dispute/scene.js'
 import { findFault } from '../dispute/search.js'
 import { runFor } from '../dispute/own-run.js'
@@ -16,6 +17,7 @@ import type { Address } from '../receipt/fields.js'
 import { demandWork } from '../receipt/provide.js'
 import type { Runtime } from '../runtime/runtime.js'
 import { runRoot, type Step } from '../trace/step.js'
+import type { Work } from '../trace/trace.js'
 import { askOver, type OwnGame } from './ask.js'
 import type { Landed } from './calls.js'
 import { claimsIn } from './claims.js'
@@ -48,10 +50,16 @@ export type WatcherNews = { readonly claim: FiledClaim } & (
   | { readonly kind: 'trouble'; readonly error: unknown }
 )
 
+/** What a job asks for: as a provider publishes it, or by itself. */
+export type Published = Bundle | Work
+
 /** What a watcher brings. */
 export interface WatchOptions {
-  /** The bundle of a claim, from wherever providers publish it; undefined where it is not there (yet). Need not be trusted. */
-  readonly bundleOf: (claim: FiledClaim, job: PostedJob) => Bundle | undefined | Promise<Bundle | undefined>
+  /**
+   * The bundle of a claim, from wherever providers publish it, or of another claim about the job; or the work of the job, from whoever knows it.
+   * Undefined where nothing is there (yet). A bundle need not be trusted.
+   */
+  readonly bundleOf: (claim: FiledClaim, job: PostedJob) => Published | undefined | Promise<Published | undefined>
   /** Computes the claims again. */
   readonly runtime: Runtime
   /** Stops it, between two transactions. */
@@ -97,6 +105,16 @@ export async function watchClaims(connection: Connection, options: WatchOptions)
   await Promise.all(running.values())
 }
 
+/**
+ * Computes one claim again, and challenges it where it is false. What came of it is told as news: `true`, `proved`, `silent`, `undecided`, or nothing
+ * where the claim was decided otherwise meanwhile.
+ * @throws Fault `chain/no-signer`, and those of transactions.
+ */
+export async function challengeClaim(connection: Connection, claim: FiledClaim, options: WatchOptions): Promise<void> {
+  const account = await accountOf(connection)
+  await challenge({ connection, account, options, replaying: Promise.resolve() }, claim)
+}
+
 /** One claim, from its first sight to its last coin. What the node does not do is tried again. */
 async function attend(watch: Watch, claim: FiledClaim): Promise<void> {
   const { signal, onProgress } = watch.options
@@ -125,11 +143,11 @@ async function follow(watch: Watch, claim: FiledClaim): Promise<void> {
 async function challenge(watch: Watch, claim: FiledClaim): Promise<void> {
   const { connection, options } = watch
   const job = await readJob(connection, claim.claim.job)
-  const bundle = await waitForBundle(watch, claim, job)
-  if (bundle === undefined) return
-  const of = await challengeOf(watch, { claim, job, bundle })
+  const known = await waitForWork(watch, claim, job)
+  if (known === undefined) return
+  const of = await challengeOf(watch, { claim, job, ...known })
   const game = new Questions(watch, claim, job)
-  const published = publishedAnswers(bundle, claim.claim)
+  const published = known.bundle && publishedAnswers(known.bundle, claim.claim)
   try {
     const proof = await findFault(of, published === undefined ? game.ask : publishedFirst(published, game.ask))
     if (proof === undefined) return void options.onProgress?.({ kind: 'true', claim })
@@ -144,17 +162,20 @@ async function challenge(watch: Watch, claim: FiledClaim): Promise<void> {
   }
 }
 
-/** The bundle, as soon as it can be had; undefined where the claim is settled without. */
-async function waitForBundle(watch: Watch, claim: FiledClaim, job: PostedJob): Promise<Bundle | undefined> {
+/** The work of a job, and the bundle that it comes from. */
+interface Known {
+  readonly work: Work
+  readonly bundle: Bundle | undefined
+}
+
+/** The work, as soon as it can be had; undefined where the claim is settled without. */
+async function waitForWork(watch: Watch, claim: FiledClaim, job: PostedJob): Promise<Known | undefined> {
   const { connection, options } = watch
   for (let told = false; !options.signal.aborted; told = true) {
     let trouble: unknown
     try {
-      const bundle = await options.bundleOf(claim, job)
-      if (bundle !== undefined) {
-        demandWork(job.job, workOf(bundle))
-        return bundle
-      }
+      const found = await options.bundleOf(claim, job)
+      if (found !== undefined) return knownFrom(found, job)
     } catch (error) {
       trouble = error
     }
@@ -165,12 +186,20 @@ async function waitForBundle(watch: Watch, claim: FiledClaim, job: PostedJob): P
   return undefined
 }
 
+/** Seeds follow from the job that stands on the chain, whichever one the bundle holds; and what a beacon gave no bundle is believed. */
+function knownFrom(found: Published, { job }: PostedJob): Known {
+  const bundle = 'receipt' in found ? { ...found, receipt: { ...found.receipt, job } } : undefined
+  if (bundle?.course !== undefined) demandBeacon(bundle.course.schedule, bundle.course.beacon, undefined)
+  const work = bundle === undefined ? (found as Work) : workOf(bundle)
+  demandWork(job, work)
+  return { work, bundle }
+}
+
 /** The claim beside one's own run of the job. */
 async function challengeOf(
   watch: Watch,
-  { claim, job: { job }, bundle }: { readonly claim: FiledClaim; readonly job: PostedJob; readonly bundle: Bundle },
+  { claim, job: { job }, work, bundle }: Known & { readonly claim: FiledClaim; readonly job: PostedJob },
 ): Promise<Challenge> {
-  const work = workOf(bundle)
   const { runtime, signal, onProgress } = watch.options
   const run = () =>
     runFor(work, runtime, {
@@ -182,7 +211,7 @@ async function challengeOf(
   const replay = watch.replaying.then(run, run)
   watch.replaying = replay
   const own = await replay
-  const leaves = leavesOf(claim, own, bundle.leaves)
+  const leaves = leavesOf(claim, own, bundle?.leaves ?? [])
   const of = { job, claim: claim.claim, provider: claim.provider }
   return { case: of, declared: claim.refusal, leaves, own, course: work.course }
 }
