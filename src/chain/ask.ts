@@ -193,7 +193,8 @@ async function committedAt(
   if (equal(await dispute.read('expansionOf', id, key), ZERO32)) return undefined
   const [committed] = await dispute.events('Committed', await wholeSpan(connection), [id, key])
   const answers = await dispute.events('Answered', { from: committed.block, to: committed.block })
-  const own = answers.find(({ transaction }) => transaction === committed.transaction)
+  // The answer that follows at once: a contract may be the provider, and give several answers in one transaction.
+  const own = answers.find(({ index }) => index === committed.index + 1)
   const said = answerIn({ form: 'expansion' }, own!.values.answer)
   demand(said.name === 'answerCommitment', 'chain/failed', () => 'the node shows another answer than was given')
   return { key, size: said.size, root: said.root }

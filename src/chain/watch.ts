@@ -27,6 +27,7 @@ import type { Proved } from './disputes.js'
 import { engagementOf, read as readJob, type FiledClaim, type PostedJob } from './jobs.js'
 import { creditOf, withdraw } from './money.js'
 import { publishedAnswers, publishedFirst } from './published.js'
+import { revertOf } from './revert.js'
 import { countOf } from './wire.js'
 
 /** What a watcher says while it runs, always about one claim. */
@@ -119,22 +120,32 @@ export async function challengeClaim(connection: Connection, claim: FiledClaim, 
 async function attend(watch: Watch, claim: FiledClaim): Promise<void> {
   const { signal, onProgress } = watch.options
   onProgress?.({ kind: 'found', claim })
-  while (!signal.aborted) {
+  for (let challenges = true; !signal.aborted; await pause(watch.connection.poll, signal)) {
     try {
-      await follow(watch, claim)
+      await follow(watch, claim, { challenges })
       return
     } catch (error) {
       if (signal.aborted) return
       onProgress?.({ kind: 'trouble', claim, error })
-      if (!Fault.is(error, 'chain/failed') && !Fault.is(error, 'chain/timed-out')) return
+      if (Fault.is(error, 'chain/failed') || Fault.is(error, 'chain/timed-out')) continue
+      if (!challenges) return
+      // Nothing more is done against the claim, but a bond of one's own may still come back.
+      challenges = false
     }
-    await pause(watch.connection.poll, signal)
   }
 }
 
-async function follow(watch: Watch, claim: FiledClaim): Promise<void> {
-  const { state } = await engagementOf(watch.connection, claim.id)
-  if (state === 'claimed') await challenge(watch, claim)
+async function follow(
+  watch: Watch,
+  claim: FiledClaim,
+  { challenges }: { readonly challenges: boolean },
+): Promise<void> {
+  const isClaimed = async () => (await engagementOf(watch.connection, claim.id)).state === 'claimed'
+  if (challenges && (await isClaimed())) await challenge(watch, claim)
+  while ((await isClaimed()) && (await ownGames(watch, claim)).length > 0) {
+    if (watch.options.signal.aborted) return
+    await pause(watch.connection.poll, watch.options.signal)
+  }
   await collect(watch, claim)
 }
 
@@ -158,8 +169,13 @@ async function challenge(watch: Watch, claim: FiledClaim): Promise<void> {
     if (Fault.is(error, 'dispute/silent'))
       return void options.onProgress?.({ kind: 'silent', claim, game: game.number })
     if (Fault.is(error, 'dispute/not-provable')) return void options.onProgress?.({ kind: 'undecided', claim, error })
-    if (!Fault.is(error, 'chain/decided')) throw error
+    if (!Fault.is(error, 'chain/decided') && !(await isDecided(watch, claim, error))) throw error
   }
+}
+
+/** True where a contract refused because somebody else was faster. */
+async function isDecided({ connection }: Watch, { id }: FiledClaim, error: unknown): Promise<boolean> {
+  return revertOf(error) !== undefined && (await engagementOf(connection, id)).state !== 'claimed'
 }
 
 /** The work of a job, and the bundle that it comes from. */
@@ -246,8 +262,8 @@ class Questions {
     const { connection, options } = this.#watch
     const claim = this.#claim
     const { terms } = this.#job
-    const [known] = await ownGames(this.#watch, claim)
-    const game = known ?? (await this.#begin())
+    const known = await ownGames(this.#watch, claim)
+    const game = known.find(({ isOpen }) => isOpen)?.game ?? (await this.#begin())
     this.number = game
     const own: OwnGame = { game, id: claim.id, terms }
     const onProgress = (said: { move: Move; answer?: Answer }) =>
@@ -265,12 +281,26 @@ class Questions {
   }
 }
 
+interface GameOfOwn {
+  readonly game: bigint
+  /** True where the whole way down may still be asked in it. */
+  readonly isOpen: boolean
+}
+
+/** Questions of the longest way down, with room to spare; of a game's 40. */
+const [LONGEST_WAY, MAX_QUESTIONS] = [28, 40]
+
 /** The account's games against a claim that are not over. */
-async function ownGames({ connection, account }: Watch, { id }: FiledClaim): Promise<readonly bigint[]> {
+async function ownGames({ connection, account }: Watch, { id }: FiledClaim): Promise<readonly GameOfOwn[]> {
   const { dispute } = connection
   const opened = await dispute.events('Opened', await wholeSpan(connection), [undefined, id, account])
-  const games: bigint[] = []
-  for (const { values } of opened) if (!(await disputes.gameOf(connection, values.game)).over) games.push(values.game)
+  const games: GameOfOwn[] = []
+  for (const { values } of opened) {
+    const { over, questions, providerMoves } = await disputes.gameOf(connection, values.game)
+    if (over) continue
+    const inTime = providerMoves || (await headOf(connection)).time < (await dispute.read('deadlineOf', values.game))
+    games.push({ game: values.game, isOpen: inTime && questions + LONGEST_WAY <= MAX_QUESTIONS })
+  }
   return games
 }
 
@@ -281,7 +311,7 @@ async function collect(watch: Watch, claim: FiledClaim): Promise<void> {
   const { connection, options } = watch
   const { state } = await engagementOf(connection, claim.id)
   if (state !== 'slashed' && state !== 'void') return
-  for (const game of await ownGames(watch, claim)) {
+  for (const { game } of await ownGames(watch, claim)) {
     const landed = await disputes.close(connection, game)
     options.onProgress?.({ kind: 'closed', claim, game, landed })
   }
@@ -292,12 +322,12 @@ async function collect(watch: Watch, claim: FiledClaim): Promise<void> {
 async function collectReward(watch: Watch, claim: FiledClaim): Promise<void> {
   const { connection, account, options } = watch
   const { dispute } = connection
-  const ruling = () => dispute.read('rulings', claim.id)
-  while ((await ruling()).until >= (await headOf(connection)).time) {
-    if (options.signal.aborted) return
+  for (;;) {
+    const { challenger, until } = await dispute.read('rulings', claim.id)
+    if (challenger !== account || options.signal.aborted) return
+    if ((await headOf(connection)).time >= until) break
     await pause(connection.poll, options.signal)
   }
-  if ((await ruling()).challenger !== account) return
   const paid = await dispute.events('Rewarded', await wholeSpan(connection), [claim.id])
   if (paid.length > 0) return
   const { terms } = await readJob(connection, claim.claim.job)
