@@ -178,7 +178,7 @@ function workAround(
 function metBy({ op, what, operands, attributes, bad, element, reason }: Meeting): RefusedWork {
   const { work, others } = workAround(operands, bad, (b, refs) => ({ y: b.op(op, refs, attributes) }))
   const node = work.program.values.findIndex((value) => value.kind === 'node' && value.op === op)
-  const at = { step: REFUSED_STEP, node, element, reason }
+  const at: RunRefusal = { step: REFUSED_STEP, node, element, reason }
   return { name: `${op}, ${what ?? ''}: ${reason}`, op, work, at, others }
 }
 
