@@ -21,7 +21,7 @@ import type { Landed } from './calls.js'
 import { accountOf, pause, type Connection } from './connection.js'
 import { contractOf } from './deployment.js'
 import { ready } from './money.js'
-import { isRevert } from './revert.js'
+import { isRevert, revertOf } from './revert.js'
 import type { Terms } from './terms.js'
 import { refusalIn, refusalOut } from './wire.js'
 
@@ -158,14 +158,36 @@ export interface Opening {
 /** So many open games on a claim double the bond of the next, as in the contract. */
 const MAX_DOUBLINGS = 32n
 
-/** Opens a game against a claim, with the bond that is due now. @throws Fault `chain/reverted` (WindowClosed, NotClaimed ...), `chain/no-funds`. */
+/** So often somebody else may open a game between one's look at the bond and the transaction. */
+const MAX_RACES = 16
+
+/**
+ * Opens a game against a claim, with the bond that is due now: where somebody else's game comes in between, with that which is due then.
+ * @throws Fault `chain/reverted` (WindowClosed, NotClaimed ...), `chain/no-funds`.
+ */
 export async function open(
   connection: Connection,
-  { job, claim, provider, terms }: Opening,
+  opening: Opening,
   id: Bytes32,
 ): Promise<{ readonly game: bigint; readonly landed: Landed }> {
   const { dispute } = connection
-  const others = await dispute.read('live', id)
+  for (let races = 0; ; races++) {
+    const others = await dispute.read('live', id)
+    try {
+      return await openBehind(connection, opening, others)
+    } catch (error) {
+      const isRace = revertOf(error) !== undefined && (await dispute.read('live', id)) !== others
+      if (!isRace || races === MAX_RACES) throw error
+    }
+  }
+}
+
+async function openBehind(
+  connection: Connection,
+  { job, claim, provider, terms }: Opening,
+  others: bigint,
+): Promise<{ readonly game: bigint; readonly landed: Landed }> {
+  const { dispute } = connection
   const bond = terms.bond << (others < MAX_DOUBLINGS ? others : MAX_DOUBLINGS)
   const due = { token: terms.token, amount: bond, to: dispute.address }
   const landed = await dispute.send('open', [job, claim, provider, terms], await ready(connection, due))

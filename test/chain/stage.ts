@@ -2,6 +2,7 @@
  * Disputes on a chain with everybody in them: providers that lie or do not, and those who watch and answer, through production calls alone.
  * @module
  */
+import { JsonRpcProvider } from 'ethers'
 import { toHex } from '../../src/core/bytes.js'
 import {
   Jobs,
@@ -19,10 +20,11 @@ import { Book, type OwnRun } from '../../src/dispute/book.js'
 import type { Bundle } from '../../src/receipt/bundle.js'
 import type { Claim } from '../../src/receipt/claim.js'
 import { reference } from '../../src/runtime/reference.js'
-import type { Runtime } from '../../src/runtime/runtime.js'
+import { Refusal, type Runtime } from '../../src/runtime/runtime.js'
 import type { RunRefusal } from '../../src/trace/refusal.js'
 import type { Step } from '../../src/trace/step.js'
 import type { Work } from '../../src/trace/trace.js'
+import { CHAIN_ID } from '../contracts/node.js'
 import { claimOn, lyingRuntime, type Lie } from '../dispute/liar.js'
 import { ALICE, TERMS, addressOf, started, type Making, type World } from './world.js'
 
@@ -143,7 +145,7 @@ export type Responding = AtWork<ResponderNews>
 export interface WatchedBy {
   readonly runtime?: Runtime
   /** Claims whose bundles it gets. */
-  readonly of: readonly Filed[]
+  readonly of: readonly Pick<Filed, 'claim' | 'bundle'>[]
 }
 
 /** Somebody watches some claims. */
@@ -235,5 +237,51 @@ export function lyingAt({ inputs }: Work, lie: Lie): Runtime {
         async close() {},
       }
     },
+  }
+}
+
+/** A runtime that refuses a step without reason. */
+export function refusing({ inputs }: Work, { step, node }: { readonly step: number; readonly node: number }): Runtime {
+  const honest = reference()
+  const [marked] = inputs.at(step)!
+  return {
+    ...honest,
+    open: async (program, state, options) => {
+      const session = await honest.open(program, state, options)
+      return {
+        program,
+        get state() {
+          return session.state
+        },
+        step: async (given) => {
+          if (given[0] === marked) throw new Refusal(program, { node, element: 0, reason: 'zero-divisor' })
+          return session.step(given)
+        },
+        restart: (next) => session.restart(next),
+        close: () => session.close(),
+      }
+    },
+  }
+}
+
+/** A node that does not do every so manyth request. Of those that it does not do it does every other one, and says that it did not. */
+export function shakyProvider(url: string, every: number): JsonRpcProvider & { readonly failures: number } {
+  return new Shaky(url, every)
+}
+
+class Shaky extends JsonRpcProvider {
+  readonly #every: number
+  #requests = 0
+  failures = 0
+
+  constructor(url: string, every: number) {
+    super(url, CHAIN_ID, { batchMaxCount: 1, staticNetwork: true, cacheTimeout: -1 })
+    this.#every = every
+  }
+
+  override async send(method: string, values: unknown[]): Promise<unknown> {
+    if (++this.#requests % this.#every !== 0) return super.send(method, values)
+    if (++this.failures % 2 === 0) await super.send(method, values)
+    throw new Error('the node is away')
   }
 }
