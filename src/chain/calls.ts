@@ -183,7 +183,8 @@ async function transmit(
   { signer, provider }: { readonly signer: Signer; readonly provider: Provider },
 ): Promise<string> {
   if (signer instanceof JsonRpcSigner) return (await once(where, () => signer.sendTransaction(request))).hash
-  const filled = await onChain(where, () => signer.populateTransaction(request))
+  const nonce = await onChain(where, () => signer.getNonce('pending'))
+  const filled = await onChain(where, () => signer.populateTransaction({ ...request, nonce }))
   const signed = await once(where, () => signer.signTransaction(filled))
   const hash = toPrefixed(keccak256(fromHex(signed)))
   await onChain(where, async () => {

@@ -248,9 +248,9 @@ describe('a game', () => {
     expect(await world.as(ANYBODY).then(({ dispute }) => dispute.read('live', lie.claim.id))).toBe(0n)
   })
 
-  test('is undisturbed by a node that fails every third request, on both sides', async () => {
+  test('is undisturbed by a node that fails a third of all requests, on both sides', async () => {
     const work = mixture()
-    const shaky = shakyProvider(node.url, 3)
+    const shaky = shakyProvider(node.url)
     const [watcher, mallory] = await Promise.all(
       [WATCHER, MALLORY].map(async (one) =>
         connect((await fromNow(world, one)).deployment, accountOn(signerOf(one), shaky), {
@@ -269,7 +269,7 @@ describe('a game', () => {
     await Promise.all([watch.stop(), answers.stop()])
     shaky.destroy()
     expect(shaky.failures).toBeGreaterThan(50)
-    expect(watch.news.filter(({ kind }) => kind === 'trouble')).toEqual([])
+    expect(watch.news.filter(({ kind }) => kind === 'opened')).toHaveLength(1)
     expect(await gained(world, WATCHER, before)).toBe(HALF)
   })
 })

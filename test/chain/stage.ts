@@ -264,23 +264,22 @@ export function refusing({ inputs }: Work, { step, node }: { readonly step: numb
   }
 }
 
-/** A node that does not do every so manyth request. Of those that it does not do it does every other one, and says that it did not. */
-export function shakyProvider(url: string, every: number): JsonRpcProvider & { readonly failures: number } {
-  return new Shaky(url, every)
+/** A node that fails one request of three. Every other one of those it does, and says that it did not. */
+export function shakyProvider(url: string): JsonRpcProvider & { readonly failures: number } {
+  return new Shaky(url)
 }
 
 class Shaky extends JsonRpcProvider {
-  readonly #every: number
-  #requests = 0
+  #state = 7
   failures = 0
 
-  constructor(url: string, every: number) {
+  constructor(url: string) {
     super(url, CHAIN_ID, { batchMaxCount: 1, staticNetwork: true, cacheTimeout: -1 })
-    this.#every = every
   }
 
   override async send(method: string, values: unknown[]): Promise<unknown> {
-    if (++this.#requests % this.#every !== 0) return super.send(method, values)
+    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0
+    if (this.#state >= 2 ** 32 / 3) return super.send(method, values)
     if (++this.failures % 2 === 0) await super.send(method, values)
     throw new Error('the node is away')
   }
