@@ -300,3 +300,10 @@ export async function claimOf({ leaves, commitEvery, refusal, retrace }: OwnRun,
     run: runRoot(leaves),
   }
 }
+
+/** The same work with the step that is refused at another place. */
+export function refusedAt(of: RefusedWork, step: number): RefusedWork {
+  const inputs = Array.from({ length: STEPS }, (_, i) => of.work.inputs.at(i)!)
+  const swapped = inputs.with(step, inputs[REFUSED_STEP]).with(REFUSED_STEP, inputs[step])
+  return { ...of, work: { ...of.work, inputs: step === REFUSED_STEP ? inputs : swapped }, at: { ...of.at, step } }
+}

@@ -4,13 +4,20 @@
  */
 import { Book, type OwnRun } from '../../src/dispute/book.js'
 import { runFor } from '../../src/dispute/own-run.js'
+import { equal, type Bytes32 } from '../../src/core/bytes.js'
+import { Fault } from '../../src/core/faults.js'
+import { listTree } from '../../src/merkle/tiles.js'
+import { rootOf, sizedRoot, type Kind } from '../../src/merkle/tree.js'
+import type { Answer } from '../../src/dispute/question.js'
 import type { Case } from '../../src/dispute/openings.js'
+import type { TracedStep } from '../../src/dispute/retrace.js'
 import { findFault } from '../../src/dispute/search.js'
 import { REASONS, type Reason } from '../../src/exact/op.js'
 import { hash as hashJob } from '../../src/receipt/job.js'
 import { reference } from '../../src/runtime/reference.js'
 import { refusalRecord, type RunRefusal } from '../../src/trace/refusal.js'
-import { PROVIDER, asking, jobOver, type Court } from './arena.js'
+import type { Step } from '../../src/trace/step.js'
+import { PROVIDER, asking, jobOver, type Answers, type Court } from './arena.js'
 import type { Shape } from './forge.js'
 import { REFUSED, claimOf, stoppedAt, type RefusedWork } from './refused.js'
 
@@ -30,6 +37,8 @@ export const nameOf = ({ commitEvery = 1, operatorTrace = false }: Shape): strin
 /** What a provider claims: a run as it is committed, a refusal as it is declared, a claim as it is filed. */
 export interface Claimed {
   readonly run: OwnRun
+  /** Answers what the run does not. */
+  readonly beside?: Answers
   readonly declared: RunRefusal | undefined
   readonly claim?: Partial<Case['claim']>
 }
@@ -54,8 +63,12 @@ export interface Suit {
 
 /** What the court says to the proof that a challenger finds: the fault and the ruling. */
 export async function dispute({ court, of, challenger, shape }: Suit, claimed: Claimed): Promise<string> {
-  const { run, declared } = claimed
-  const kept = asking(new Book(run))
+  const { run, declared, beside } = claimed
+  const book = new Book(run)
+  const kept = asking({
+    commit: (demand) => book.commit(demand),
+    answer: (question) => book.answer(question).catch((error) => beside?.answer(question) ?? Promise.reject(error)),
+  })
   const proof = await findFault({ case: await caseOf(of, claimed, shape), declared, own: challenger }, kept.ask)
   if (proof === undefined) return 'nothing to prove'
   const { says } = await court.rule(proof, kept, { program: of.work.program, declared })
@@ -161,3 +174,39 @@ export async function liesAbout(suit: Suit): Promise<{ found: readonly string[];
 export const SOME: readonly RefusedWork[] = (Object.keys(REASONS) as Reason[]).map((reason) =>
   REFUSED.find(({ at }) => at.reason === reason)!,
 )
+
+/** Answers about one list of at most 64 items. */
+export function answersAbout(kind: Kind, items: readonly Bytes32[]): Answers {
+  const tree = listTree(items)
+  const root = rootOf(tree)
+  const hashes = items.map((item) => rootOf(listTree([item])))
+  const children = items.length === 1 ? [root] : hashes
+  return {
+    commit: () => Promise.reject(new Error('nothing to commit')),
+    async answer({ form, hash }): Promise<Answer> {
+      if (form === 'list' && equal(hash, sizedRoot(kind, { size: items.length, root })))
+        return { name: 'answerChildren', children }
+      const index = hashes.findIndex((one) => equal(one, hash))
+      if (form !== 'leaf' || index < 0) throw new Fault('dispute/not-known', 'another list')
+      return { name: 'answerLeaf', leaf: items[index] }
+    },
+  }
+}
+
+/** One's own run with other leaves, and with other traces. */
+export interface Edits {
+  leaf?(leaf: Step, index: number): Step
+  step?(step: TracedStep): TracedStep
+}
+
+/** A run with something changed in its leaves or in its traces. */
+export function edited(run: OwnRun, { leaf = (own) => own, step = (own) => own }: Edits): OwnRun {
+  return {
+    ...run,
+    leaves: run.leaves.map(leaf),
+    retrace: async (index) => {
+      const { steps, refusal } = await run.retrace(index)
+      return { steps: steps.map(step), refusal }
+    },
+  }
+}
