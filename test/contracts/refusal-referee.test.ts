@@ -1,6 +1,5 @@
-import { AbiCoder, keccak256 } from 'ethers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sizeOf, tensor, type Tensor } from '../../src/core/tensor.js'
+import { sizeOf, tensor } from '../../src/core/tensor.js'
 import type { OwnRun } from '../../src/dispute/book.js'
 import {
   BY,
@@ -9,24 +8,20 @@ import {
   openLeaf,
   openOutput,
   openValue,
-  traceTree,
   viewOfLeaves,
-  viewOfList,
-  type Case,
   type StepOpening,
 } from '../../src/dispute/openings.js'
 import { NO_LEAF } from '../../src/dispute/proof.js'
 import { broadcastSource } from '../../src/dispute/sources.js'
 import { Builder } from '../../src/exact/builder.js'
 import { REASONS, type Reason } from '../../src/exact/op.js'
-import { proveInclusion, rootOf, sizedRoot } from '../../src/merkle/tree.js'
 import type { RunRefusal } from '../../src/trace/refusal.js'
-import { wire } from '../dispute/arena.js'
 import type { Shape } from '../dispute/forge.js'
 import { REFUSED, stoppedAt, type RefusedWork } from '../dispute/refused.js'
 import { SOME, caseOf, honestOf, nameOf } from '../dispute/refusing.js'
 import { courtOf, type Court } from './cases.js'
-import { gasUsed, startNode, type EvmNode } from './node.js'
+import { file, type Filed } from './filed.js'
+import { startNode, type EvmNode } from './node.js'
 
 let node: EvmNode
 let court: Court
@@ -36,56 +31,19 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => node?.stop())
 
-/** A claim whose traces are all on the chain. */
-interface Filed {
-  readonly case: Case
-  readonly run: OwnRun
-  readonly of: Pick<RefusedWork, 'work'>
-  /** A step by its trace. */
-  opening(step: number): Promise<StepOpening>
+/** A claim about such a work. */
+async function fileOf(of: RefusedWork, run: OwnRun, shape: Shape, declared = run.refusal): Promise<Filed> {
+  return file(court, node, { case: await caseOf(of, { run, declared }, shape), run, declared })
 }
-
-async function file(of: RefusedWork, run: OwnRun, shape: Shape, declared = run.refusal): Promise<Filed> {
-  const filed = await caseOf(of, { run, declared }, shape)
-  await court.admit({ case: filed, program: run.program })
-  const id = keccak256(AbiCoder.defaultAbiCoder().encode(['bytes32', 'address'], [filed.claim.job, filed.provider]))
-  const set = async (method: string, ...values: readonly unknown[]) => {
-    const data = court.records.interface.encodeFunctionData(method, values)
-    const tx = { from: node.signer.address, to: await court.records.getAddress(), data }
-    await gasUsed(node, (await node.provider.send('eth_sendTransaction', [tx])) as string)
-  }
-  const words = declared && [true, declared.step, declared.node, declared.element, REASONS[declared.reason]]
-  await set('setRefusal', id, words ?? [false, 0, 0, 0, 0])
-  const traces = await Promise.all(run.leaves.map((_, leaf) => run.retrace(leaf)))
-  const trees = traces.map(({ steps }) => traceTree(steps.map(({ leaf }) => leaf)))
-  for (const [leaf, tree] of trees.entries())
-    await set('setTrace', id, leaf, sizedRoot('segment', { size: tree.size, root: rootOf(tree) }))
-  return {
-    case: filed,
-    run,
-    of,
-    async opening(step) {
-      const leaf = Math.floor(step / run.commitEvery)
-      const place = step - leaf * run.commitEvery
-      const opened = openLeaf({ leaf: viewOfLeaves(run.leaves) }, leaf, step)
-      const innerPath = proveInclusion(trees[leaf], place)
-      return { ...opened, by: BY.traced, inner: traces[leaf].steps[place].leaf, innerPath }
-    },
-  }
-}
-
-const call = (filed: Filed, fault: string, ...evidence: readonly unknown[]): string =>
-  court.callOf({ case: wire(filed.case) as Case }, fault, ...evidence.map(wire))
 
 /** The evidence that something is at a place, or nothing, as far as there is any. */
-async function placesOf({ run, opening }: Filed): Promise<readonly object[]> {
+function placesOf({ run, opening, step: stepOf, list: listOf }: Filed): readonly object[] {
   const { program } = run
   const places: object[] = []
   for (let step = 0; step < run.inputs.length; step++) {
-    const leaf = Math.floor(step / run.commitEvery)
-    const { values, digests } = (await run.retrace(leaf)).steps[step - leaf * run.commitEvery]
-    const list = viewOfList(values as readonly Tensor[], [...digests])
-    const at = await opening(step)
+    const { values } = stepOf(step)
+    const list = listOf(step, 'values')
+    const at = opening(step)
     const place = (value: number, element: number, reason: Reason, tile: readonly [number, number], more = {}) => {
       if (values[tile[0]] === undefined || tile[1] >= sizeOf(program.values[tile[0]].dims)) return
       places.push({
@@ -128,22 +86,22 @@ async function placesOf({ run, opening }: Filed): Promise<readonly object[]> {
 }
 
 /** All that can be said about the refusal of a run. */
-async function allCalls(filed: Filed): Promise<readonly string[]> {
+function allCalls(filed: Filed): readonly string[] {
   const { program, inputs, leaves } = filed.run
-  const places = await placesOf(filed)
+  const places = placesOf(filed)
   const outputs = program.outputs.map((_, i) => openOutput(program, i))
   const carries = program.carries.map((_, i) => openCarry(program, i))
-  const steps = await Promise.all(Array.from({ length: inputs.length }, (_, step) => filed.opening(step)))
+  const steps = Array.from({ length: inputs.length }, (_, step) => filed.opening(step))
   const plain = leaves.map((_, leaf) => openLeaf({ leaf: viewOfLeaves(leaves) }, leaf, leaf * filed.run.commitEvery))
   const shown = { refused: true, step: 1, node: 1, element: 0, reason: 1 }
   return [
-    ...places.flatMap((place) => [call(filed, 'meets', place), call(filed, 'unmet', place)]),
-    ...[...steps, ...plain].map((step) => call(filed, 'form', step)),
+    ...places.flatMap((place) => [filed.call('meets', place), filed.call('unmet', place)]),
+    ...[...steps, ...plain].map((step) => filed.call('form', step)),
     ...program.values
       .flatMap((_, v) => program.values.map((_, w) => [v, w] as const))
-      .map(([v, w]) => call(filed, 'nowhere', openValue(program, v), openValue(program, w))),
-    call(filed, 'noResult', outputs, carries),
-    call(filed, 'undeclared', shown),
+      .map(([v, w]) => filed.call('nowhere', openValue(program, v), openValue(program, w))),
+    filed.call('noResult', outputs, carries),
+    filed.call('undeclared', shown),
   ]
 }
 
@@ -154,8 +112,8 @@ describe('an honest refused run survives all that can be said of its refusal', (
     async (_, shape, i) => {
       for (const of of REFUSED.filter((one, k) => SOME.includes(one) || k % shapes.length === i)) {
         const own = await honestOf(of, shape)
-        const filed = await file(of, own, shape)
-        const calls = await allCalls(filed)
+        const filed = await fileOf(of, own, shape)
+        const calls = allCalls(filed)
         const found = await court.rulings(calls)
         expect([of.name, found.filter((ruling) => ruling === 'false claim')]).toEqual([of.name, []])
         expect(new Set(found)).toContain('NoFault')
@@ -171,7 +129,7 @@ describe('an honest refused run survives all that can be said of its refusal', (
       const honest = { ...of, work }
       const own = await honestOf(honest, {})
       expect(own.refusal).toBeUndefined()
-      const found = await court.rulings(await allCalls(await file(honest, own, {})))
+      const found = await court.rulings(allCalls(await fileOf(honest, own, {})))
       expect([of.name, found.filter((ruling) => ruling === 'false claim')]).toEqual([of.name, []])
     }
   })
@@ -186,12 +144,11 @@ describe('a divisor of nothing', () => {
     const of: RefusedWork = { ...REFUSED[0], work: { program, state: [], inputs } }
     const own = await honestOf(of, {})
     expect(own.refusal).toBeUndefined()
-    const filed = await file(of, own, {})
-    const { values, digests } = (await own.retrace(0)).steps[0]
-    const list = viewOfList(values as readonly Tensor[], [...digests])
-    const at = { step: await filed.opening(0), value: 2, leaf: openValue(program, 2), other: NO_LEAF, index: 0 }
+    const filed = await fileOf(of, own, {})
+    const list = filed.list(0, 'values')
+    const at = { step: filed.opening(0), value: 2, leaf: openValue(program, 2), other: NO_LEAF, index: 0 }
     const evidence = { ...at, element: 0, reason: 2, tile: openElement(list, 1, 0), isCarry: false }
-    expect(await court.rulings([call(filed, 'meets', evidence)])).toEqual(['OutOfRange'])
+    expect(await court.rulings([filed.call('meets', evidence)])).toEqual(['OutOfRange'])
   })
 })
 
@@ -199,8 +156,8 @@ describe('evidence that shows nothing', () => {
   const of = REFUSED.find(({ op }) => op === 'GatherElements')!
   const other = (place: Partial<RunRefusal>): RunRefusal => ({ ...of.at, ...place })
   /** Evidence about the right place. */
-  async function rightPlace(filed: Filed): Promise<Record<string, unknown>> {
-    const places = (await placesOf(filed)) as readonly Record<string, unknown>[]
+  function rightPlace(filed: Filed): Record<string, unknown> {
+    const places = placesOf(filed) as readonly Record<string, unknown>[]
     const found = places.find(
       ({ value, element, reason, step }) =>
         value === of.at.node && element === of.at.element && reason === 3 && (step as StepOpening).step === of.at.step,
@@ -209,29 +166,29 @@ describe('evidence that shows nothing', () => {
   }
 
   test('of a run that is not refused there is none', async () => {
-    const filed = await file(of, stoppedAt(of.work, undefined), {}, undefined)
-    const place = await rightPlace(filed)
+    const filed = await fileOf(of, stoppedAt(of.work, undefined), {}, undefined)
+    const place = rightPlace(filed)
     const found = await court.rulings([
-      call(filed, 'meets', place),
-      call(filed, 'unmet', place),
-      call(filed, 'nowhere', NO_LEAF, NO_LEAF),
-      call(filed, 'noResult', [], []),
-      call(filed, 'form', place.step),
+      filed.call('meets', place),
+      filed.call('unmet', place),
+      filed.call('nowhere', NO_LEAF, NO_LEAF),
+      filed.call('noResult', [], []),
+      filed.call('form', place.step),
     ])
     expect(found).toEqual(['false claim', 'NotRefused', 'NotRefused', 'NotRefused', 'NotRefused'])
   })
 
   test('at another place than the declared one, or behind it', async () => {
-    const filed = await file(of, stoppedAt(of.work, other({ step: 0 })), {}, other({ step: 0 }))
-    const [place] = (await placesOf(filed)) as readonly Record<string, unknown>[]
-    expect(await court.rulings([call(filed, 'unmet', place)])).toEqual(['WrongPlace'])
-    const later = await file(of, stoppedAt(of.work, other({ element: 0 })), {}, other({ element: 0 }))
-    expect(await court.rulings([call(later, 'meets', await rightPlace(later))])).toEqual(['WrongPlace'])
+    const filed = await fileOf(of, stoppedAt(of.work, other({ step: 0 })), {}, other({ step: 0 }))
+    const [place] = placesOf(filed) as readonly Record<string, unknown>[]
+    expect(await court.rulings([filed.call('unmet', place)])).toEqual(['WrongPlace'])
+    const later = await fileOf(of, stoppedAt(of.work, other({ element: 0 })), {}, other({ element: 0 }))
+    expect(await court.rulings([later.call('meets', rightPlace(later))])).toEqual(['WrongPlace'])
   })
 
   test('at an op that is not refused for that, or at no node', async () => {
-    const filed = await file(of, stoppedAt(of.work, undefined), {}, undefined)
-    const place = await rightPlace(filed)
+    const filed = await fileOf(of, stoppedAt(of.work, undefined), {}, undefined)
+    const place = rightPlace(filed)
     const { program } = of.work
     const { early } = of.others
     const calls = [
@@ -241,14 +198,14 @@ describe('evidence that shows nothing', () => {
       { ...place, leaf: openValue(program, early) },
       { ...place, value: 1000 },
       { ...place, reason: 5 },
-    ].map((evidence) => call(filed, 'meets', evidence))
+    ].map((evidence) => filed.call('meets', evidence))
     const names = ['NoFaultPoint', 'NoFaultPoint', 'NotANode', 'RootMismatch', 'NoSuchValue', 'NoFaultPoint']
     expect(await court.rulings(calls)).toEqual(names)
   })
 
   test('with another output, tile, element, step or trace', async () => {
-    const filed = await file(of, stoppedAt(of.work, undefined), {}, undefined)
-    const place = await rightPlace(filed)
+    const filed = await fileOf(of, stoppedAt(of.work, undefined), {}, undefined)
+    const place = rightPlace(filed)
     const { program } = of.work
     const tile = place.tile as { readonly tile: Uint8Array; readonly path: readonly Uint8Array[] }
     const step = place.step as StepOpening
@@ -264,7 +221,7 @@ describe('evidence that shows nothing', () => {
       { ...place, step: { ...step, by: BY.leaf } },
       { ...place, step: { ...step, by: BY.segment } },
       { ...place, step: { ...step, inner: { ...step.inner, outputs: step.inner.inputs } } },
-    ].map((evidence) => call(filed, 'meets', evidence))
+    ].map((evidence) => filed.call('meets', evidence))
     expect(await court.rulings(calls)).toEqual([
       'WrongPlace',
       'RootMismatch',
@@ -281,21 +238,21 @@ describe('evidence that shows nothing', () => {
 
   test('of results less than all, or of the same program with the value among them', async () => {
     const declared = other({ step: 0, node: of.others.hidden, element: 0, reason: 'nan-result' })
-    const filed = await file(of, stoppedAt(of.work, declared), {}, declared)
+    const filed = await fileOf(of, stoppedAt(of.work, declared), {}, declared)
     const { program } = of.work
     const outputs = program.outputs.map((_, i) => openOutput(program, i))
     const carries = program.carries.map((_, i) => openCarry(program, i))
     const found = await court.rulings([
-      call(filed, 'noResult', outputs, carries),
-      call(filed, 'noResult', outputs.slice(1), carries),
-      call(filed, 'noResult', outputs, []),
-      call(filed, 'noResult', outputs.toReversed(), carries),
+      filed.call('noResult', outputs, carries),
+      filed.call('noResult', outputs.slice(1), carries),
+      filed.call('noResult', outputs, []),
+      filed.call('noResult', outputs.toReversed(), carries),
     ])
     expect(found).toEqual(['false claim', 'WrongPlace', 'WrongPlace', 'RootMismatch'])
     for (const node of [of.others.late, program.carries[0].value]) {
       const result = { ...declared, node }
-      const right = await file(of, stoppedAt(of.work, result), {}, result)
-      expect(await court.rulings([call(right, 'noResult', outputs, carries)])).toEqual(['NoFault'])
+      const right = await fileOf(of, stoppedAt(of.work, result), {}, result)
+      expect(await court.rulings([right.call('noResult', outputs, carries)])).toEqual(['NoFault'])
     }
   })
 })
