@@ -68,8 +68,14 @@ interface Place {
 async function reach(asking: Asking, move: Move): Promise<Place | undefined> {
   if (move.name.startsWith('demand')) return undefined
   const place = asking.places.findLast(({ question }) => leadsOn(question, move))
-  if (place === undefined || place === asking.places[asking.places.length - 1]) return place
-  await put(asking, place.move, await reach(asking, place.move))
+  return place && revisit(asking, place)
+}
+
+/** Goes back to a question, the whole way that led to it. */
+async function revisit(asking: Asking, place: Place): Promise<Place> {
+  if (place !== asking.places[asking.places.length - 1]) {
+    await put(asking, place.move, place.from && (await revisit(asking, place.from)))
+  }
   return asking.places[asking.places.length - 1]
 }
 

@@ -3,7 +3,7 @@
  * provider where the bundle does not show enough. All that it has to remember stands on the chain, so it may be stopped and started again.
  * @module
  */
-import { equal, toHex } from '../core/bytes.js'
+import { equal, toHex, type Bytes32 } from '../core/bytes.js'
 import { Fault } from '../core/faults.js'
 import { demandBeacon } from '../data/schedule.js'
 import type { Challenge } from '../dispute/scene.js'
@@ -27,7 +27,7 @@ import type { Proved } from './disputes.js'
 import { engagementOf, read as readJob, type FiledClaim, type PostedJob } from './jobs.js'
 import { creditOf, withdraw } from './money.js'
 import { publishedAnswers, publishedFirst } from './published.js'
-import { revertOf } from './revert.js'
+import { isRevert, revertOf } from './revert.js'
 import { countOf } from './wire.js'
 
 /** What a watcher says while it runs, always about one claim. */
@@ -234,7 +234,17 @@ async function challengeOf(
 
 /** The leaves of the claimed run, where they can be had without asking: one's own, or those of the bundle. */
 function leavesOf({ claim }: FiledClaim, own: OwnRun, published: readonly Step[]): readonly Step[] | undefined {
-  return [own.leaves, published].find((leaves) => equal(runRoot(leaves), claim.run))
+  return [own.leaves, published].find((leaves) => isRun(leaves, claim.run))
+}
+
+/** What was published need not be leaves at all. */
+function isRun(leaves: readonly Step[], run: Bytes32): boolean {
+  try {
+    return equal(runRoot(leaves), run)
+  } catch (error) {
+    if (Fault.is(error)) return false
+    throw error
+  }
 }
 
 /** Opens a game with the first question, or goes on with one that was opened before the watcher was started. */
@@ -312,8 +322,11 @@ async function collect(watch: Watch, claim: FiledClaim): Promise<void> {
   const { state } = await engagementOf(connection, claim.id)
   if (state !== 'slashed' && state !== 'void') return
   for (const { game } of await ownGames(watch, claim)) {
-    const landed = await disputes.close(connection, game)
-    options.onProgress?.({ kind: 'closed', claim, game, landed })
+    const landed = await disputes.close(connection, game).catch((error: unknown) => {
+      if (isRevert(error, 'GameOver')) return undefined // anybody may close it
+      throw error
+    })
+    if (landed !== undefined) options.onProgress?.({ kind: 'closed', claim, game, landed })
   }
   if (state === 'slashed') await collectReward(watch, claim)
   await fetchCredit(watch, claim)

@@ -17,6 +17,7 @@ import {
   BY,
   NO_STEP,
   openCarry,
+  openEnds,
   openLeaf,
   openOutput,
   openValue,
@@ -41,9 +42,18 @@ import { listView, reachLeaf, tensorApart, withTensor } from './other-list.js'
  * one that only a referee named in the policy decides.
  */
 export async function findFault(challenge: Challenge, ask: Ask): Promise<FaultProof | undefined> {
+  const { leaves, own } = challenge
+  if (leaves !== undefined && leaves.length !== own.leaves.length) return otherSize(challenge, leaves)
   const { run, index, leaf } = await firstLeaf(challenge, ask)
   if (index === undefined) return inClaim(challenge, ask, run)
   return inLeaf({ challenge, ask, run, index, leaf })
+}
+
+/** The leaves of the claimed run are public, and not as many as the steps of the job make. */
+function otherSize(challenge: Challenge, leaves: readonly Step[]): FaultProof {
+  const { size } = runTree(leaves)
+  const evidence = [size, rootOf(runTree(leaves))]
+  return proofOf(challenge, ['binding', 'runSize'], evidence, `a run of ${size} leaves`)
 }
 
 async function firstLeaf(
@@ -510,8 +520,7 @@ async function inResults(at: AtStep, { values }: { values: ListView; types: numb
     const carry = program.carries.findIndex((one) => one.parameter === index)
     const expectedPath = values.path(after[index])
     if (carry >= 0) return bound('carried', { ...found, index: carry, expectedPath, leaf: openCarry(program, carry) })
-    const all = program.carries.map((_, i) => openCarry(program, i))
-    return bound('kept', { ...found, expectedPath }, [all])
+    return bound('kept', { ...found, expectedPath }, [openEnds(program, { outputs: false })])
   }
   const outputs = await apart('outputs', 'outputs', digestsOf(program.outputs))
   if (outputs?.index === undefined) throw notProvable(`step ${step.index}`)

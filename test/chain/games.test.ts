@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Jobs, accountOn, connect, domainOf, idOf, type ResponderNews } from '../../src/chain/index.js'
 import { gameOf } from '../../src/chain/disputes.js'
 import { equal } from '../../src/core/bytes.js'
@@ -26,6 +26,7 @@ import {
   shakyProvider,
   standing,
   stateOf,
+  stopAll,
   until,
   watching,
   type Filed,
@@ -51,6 +52,7 @@ beforeAll(async () => {
   node = await startNode()
   world = await worldOn(node)
 }, 60_000)
+afterEach(stopAll)
 afterAll(() => node?.stop())
 beforeEach(() => clear(world, REQUESTER, ALICE, MALLORY, WATCHER, ANYBODY))
 

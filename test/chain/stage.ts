@@ -16,6 +16,7 @@ import {
   type ResponderNews,
   type WatcherNews,
 } from '../../src/chain/index.js'
+import { open } from '../../src/data/course.js'
 import { Book, type OwnRun } from '../../src/dispute/book.js'
 import type { Bundle } from '../../src/receipt/bundle.js'
 import type { Claim } from '../../src/receipt/claim.js'
@@ -42,7 +43,8 @@ export interface Filed {
 /** How a claim is filed. */
 export interface Filing extends Making {
   readonly by: number
-  readonly run: OwnRun
+  /** What it ran. Where a schedule draws the work, it is known only when there is a job. */
+  readonly run: OwnRun | ((work: Work) => Promise<OwnRun>)
   /** The leaves that its bundle shows; none unless told. */
   readonly leaves?: readonly Step[]
   readonly declared?: RunRefusal | undefined
@@ -66,15 +68,24 @@ interface Shown {
 }
 
 /** Posts a job over the work, has it taken, and files the claim of a run. */
-export async function filed(world: World, work: Work, filing: Filing): Promise<Filed> {
-  const { by, run, leaves = [], declared = run.refusal, forge } = filing
-  const posted = await started(world, work, by, filing)
+export async function filed(world: World, given: Work, filing: Filing): Promise<Filed> {
+  const { by, leaves = [], forge } = filing
+  const posted = await started(world, given, by, filing)
+  const work = drawn(given, posted)
+  const run = typeof filing.run === 'function' ? await filing.run(work) : filing.run
+  const { declared = run.refusal } = filing
   const claim = { ...(await claimOn(run, posted.hash)), ...(await refusedEnds(run)), ...forge }
   await Jobs.fileClaim(await world.as(by), claim, { refusal: declared })
   const provider = addressOf(by)
   const bundle = published({ posted, work, leaves })
   const id = idOf(posted.hash, provider)
   return { posted, claim: { id, provider, claim, refusal: declared }, by, run, bundle, book: () => new Book(run) }
+}
+
+/** What a schedule draws under the job that was posted. */
+function drawn(work: Work, { hash, job }: Jobs.PostedJob): Work {
+  const { program, course } = work
+  return course === undefined ? work : open(course, program, { job: hash, steps: Number(job.steps) })
 }
 
 /** What a refused run claims: the record, and the state before the refused step. */
@@ -94,6 +105,14 @@ export interface AtWork<News extends { readonly kind: string }> {
     of?: (news: Extract<News, { kind: K }>) => boolean,
   ): Promise<Extract<News, { kind: K }>>
   stop(): Promise<void>
+}
+
+const atWorkNow = new Set<() => Promise<void>>()
+
+/** Nobody of a test that failed goes on in the next one. */
+export async function stopAll(): Promise<void> {
+  await Promise.allSettled([...atWorkNow].map((stop) => stop()))
+  atWorkNow.clear()
 }
 
 const PATIENCE = 25_000
@@ -126,6 +145,7 @@ function atWork<News extends { readonly kind: string }>(
       look()
     })
   const stop = async (): Promise<void> => (stopper.abort(), done)
+  atWorkNow.add(stop)
   return { news, said, stop }
 }
 
