@@ -137,6 +137,30 @@ library Merkle {
         require(used == path.length, BadProofLength(path.length));
     }
 
+    /// @notice The root to which the last leaves of a tree of `size` lead, all of them in one; their memory is used up. The path has the
+    /// hash on the left of them on every level on which there is one without a partner.
+    function rootFromEnd(bytes32[] memory hashes, uint256 size, bytes32[] calldata path) internal view returns (bytes32) {
+        uint256 count = hashes.length;
+        require(count != 0 && count <= size, IndexOutOfRange(count, size));
+        uint256 used = 0;
+        unchecked {
+            for (uint256 first = size - count; first + count > 1; first >>= 1) {
+                uint256 read = 0;
+                uint256 made = 0;
+                if (first & 1 == 1) {
+                    require(used < path.length, BadProofLength(path.length));
+                    hashes[made++] = hashNode(path[used++], hashes[read++]);
+                }
+                for (; read + 1 < count; read += 2) hashes[made++] = hashNode(hashes[read], hashes[read + 1]);
+                // A last node without a partner moves up as it is.
+                if (read < count) hashes[made++] = hashes[read];
+                count = made;
+            }
+        }
+        require(used == path.length, BadProofLength(path.length));
+        return hashes[0];
+    }
+
     /// @notice Reverts unless the leaf hash stands at this place of the tree with this root.
     function verifyInclusion(bytes32 root, bytes32 leaf, Place memory place, bytes32[] calldata path) internal view {
         _demandRoot(root, rootFromInclusion(leaf, place, path));

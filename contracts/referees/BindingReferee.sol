@@ -3,7 +3,7 @@ pragma solidity ^0.8.31;
 
 import {Merkle, Place, StepLeaf, TensorType} from "../Merkle.sol";
 import {Openings, StepOpening} from "../Openings.sol";
-import {Counts, LeafOpening, Programs, Value} from "../Programs.sol";
+import {Counts, EndsOpening, LeafOpening, Programs, Value} from "../Programs.sol";
 import {Case, IRecords, Referees, Refusal} from "../Referee.sol";
 
 /// @notice Two leaves of the run, one behind the other.
@@ -249,8 +249,8 @@ contract BindingReferee {
         return _againstValue(counts, values, value, e);
     }
 
-    /// @notice A parameter that no carry changes is not what it was before the step. All carries are opened, in their order.
-    function kept(Case calldata c, DigestEvidence calldata e, LeafOpening[] calldata carries)
+    /// @notice A parameter that no carry changes is not what it was before the step. All carries are opened.
+    function kept(Case calldata c, DigestEvidence calldata e, EndsOpening calldata ends)
         external
         view
         returns (bytes32)
@@ -258,9 +258,9 @@ contract BindingReferee {
         Counts memory counts = _counts(c);
         (bytes32 values,,, StepLeaf memory step) = _listsOf(c, e.step);
         require(!_isRefusedOrBehind(c, e.step.step), BehindRefusal());
-        require(carries.length == counts.carries, Merkle.BadProofLength(carries.length));
-        for (uint256 i = 0; i < carries.length; ++i) {
-            (uint256 target,) = Programs.openCarry(c.job.program, counts, i, carries[i]);
+        Programs.verifyEnds(c.job.program, counts, ends);
+        for (uint256 i = 0; i < counts.carries; ++i) {
+            (uint256 target,) = Programs.carryAt(ends.carries, i);
             require(target != e.index, Carried(target));
         }
         Openings.verifyItem(step.stateAfter, Merkle.STATE, Place(e.index, counts.parameters), e.found, e.foundPath);

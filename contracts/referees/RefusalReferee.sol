@@ -8,7 +8,7 @@ import {Ops} from "../ops/Ops.sol";
 import {Shapes} from "../ops/Shapes.sol";
 import {Types} from "../ops/Types.sol";
 import {Openings, StepOpening, TileOpening} from "../Openings.sol";
-import {Counts, LeafOpening, Programs, Value} from "../Programs.sol";
+import {Counts, EndsOpening, LeafOpening, Programs, Value} from "../Programs.sol";
 import {Case, IRecords, Referees, Refusal} from "../Referee.sol";
 
 /// @notice A place at which a run may be refused, and the element that decides it.
@@ -77,22 +77,18 @@ contract RefusalReferee {
         return Referees.demandApart(declared.element >= Shapes.sizeOf(looked.dims));
     }
 
-    /// @notice The claim says that a NaN stands in a result, in a value that is none. All outputs and carries are opened, in their order.
-    function noResult(Case calldata c, LeafOpening[] calldata outputs, LeafOpening[] calldata carries)
-        external
-        view
-        returns (bytes32)
-    {
+    /// @notice The claim says that a NaN stands in a result, in a value that is none. All outputs and carries are opened.
+    function noResult(Case calldata c, EndsOpening calldata ends) external view returns (bytes32) {
         Refusal memory declared = _declared(c);
         require(declared.refused && declared.reason == NAN_RESULT, NotRefused());
         Counts memory counts = _counts(c);
-        require(outputs.length == counts.outputs && carries.length == counts.carries, WrongPlace());
-        for (uint256 i = 0; i < outputs.length; ++i) {
-            uint256 value = Programs.openOutput(c.job.program, counts, i, outputs[i]);
-            require(value != declared.node, Referees.NoFault());
+        require(ends.outputs.length != 0 || counts.outputs == 0, WrongPlace());
+        Programs.verifyEnds(c.job.program, counts, ends);
+        for (uint256 i = 0; i < counts.outputs; ++i) {
+            require(Programs.outputAt(ends.outputs, i) != declared.node, Referees.NoFault());
         }
-        for (uint256 i = 0; i < carries.length; ++i) {
-            (, uint256 value) = Programs.openCarry(c.job.program, counts, i, carries[i]);
+        for (uint256 i = 0; i < counts.carries; ++i) {
+            (, uint256 value) = Programs.carryAt(ends.carries, i);
             require(value != declared.node, Referees.NoFault());
         }
         return Referees.FALSE_CLAIM;

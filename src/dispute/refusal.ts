@@ -14,6 +14,7 @@ import type { RunRefusal } from '../trace/refusal.js'
 import {
   openCarry,
   openElement,
+  openEnds,
   openOutput,
   openValue,
   type Case,
@@ -65,9 +66,7 @@ function withoutReason(at: RefusedStep, declared: RunRefusal): FaultProof {
   const summary = `${where(declared)}: nothing is wrong there`
   const value = program.values[declared.node]
   if (declared.reason === 'nan-result' && value !== undefined && !resultsOf(program).includes(declared.node)) {
-    const outputs = program.outputs.map((_, i) => openOutput(program, i))
-    const carries = program.carries.map((_, i) => openCarry(program, i))
-    return proofOf(at, ['refusal', 'noResult'], [outputs, carries], summary)
+    return proofOf(at, ['refusal', 'noResult'], [openEnds(program, { outputs: true })], summary)
   }
   if (!exists(program, declared)) {
     const leaf = value === undefined ? NO_LEAF : openValue(program, declared.node)

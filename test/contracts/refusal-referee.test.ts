@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ZERO32, concat } from '../../src/core/bytes.js'
 import { sizeOf, tensor } from '../../src/core/tensor.js'
 import type { OwnRun } from '../../src/dispute/book.js'
 import {
   BY,
   openCarry,
   openElement,
+  openEnds,
   openLeaf,
   openOutput,
   openValue,
@@ -89,8 +91,6 @@ function placesOf({ run, opening, step: stepOf, list: listOf }: Filed): readonly
 function allCalls(filed: Filed): readonly string[] {
   const { program, inputs, leaves } = filed.run
   const places = placesOf(filed)
-  const outputs = program.outputs.map((_, i) => openOutput(program, i))
-  const carries = program.carries.map((_, i) => openCarry(program, i))
   const steps = Array.from({ length: inputs.length }, (_, step) => filed.opening(step))
   const plain = leaves.map((_, leaf) => openLeaf({ leaf: viewOfLeaves(leaves) }, leaf, leaf * filed.run.commitEvery))
   const shown = { refused: true, step: 1, node: 1, element: 0, reason: 1 }
@@ -100,7 +100,7 @@ function allCalls(filed: Filed): readonly string[] {
     ...program.values
       .flatMap((_, v) => program.values.map((_, w) => [v, w] as const))
       .map(([v, w]) => filed.call('nowhere', openValue(program, v), openValue(program, w))),
-    filed.call('noResult', outputs, carries),
+    filed.call('noResult', openEnds(program, { outputs: true })),
     filed.call('undeclared', shown),
   ]
 }
@@ -172,7 +172,7 @@ describe('evidence that shows nothing', () => {
       filed.call('meets', place),
       filed.call('unmet', place),
       filed.call('nowhere', NO_LEAF, NO_LEAF),
-      filed.call('noResult', [], []),
+      filed.call('noResult', openEnds(of.work.program, { outputs: true })),
       filed.call('form', place.step),
     ])
     expect(found).toEqual(['false claim', 'NotRefused', 'NotRefused', 'NotRefused', 'NotRefused'])
@@ -240,19 +240,37 @@ describe('evidence that shows nothing', () => {
     const declared = other({ step: 0, node: of.others.hidden, element: 0, reason: 'nan-result' })
     const filed = await fileOf(of, stoppedAt(of.work, declared), {}, declared)
     const { program } = of.work
-    const outputs = program.outputs.map((_, i) => openOutput(program, i))
-    const carries = program.carries.map((_, i) => openCarry(program, i))
-    const found = await court.rulings([
-      filed.call('noResult', outputs, carries),
-      filed.call('noResult', outputs.slice(1), carries),
-      filed.call('noResult', outputs, []),
-      filed.call('noResult', outputs.toReversed(), carries),
+    const all = openEnds(program, { outputs: true })
+    const { outputs, carries, path } = all
+    const none = new Uint8Array(0)
+    const found = await court.rulings(
+      [
+        all,
+        { ...all, outputs: none },
+        { ...all, outputs: outputs.subarray(4) },
+        { ...all, outputs: outputs.subarray(1) },
+        { ...all, carries: carries.subarray(8) },
+        { ...all, outputs: concat(outputs.subarray(4), outputs.subarray(0, 4)) },
+        { ...all, path: path.slice(1) },
+        { ...all, path: [...path, ZERO32] },
+        openEnds(program, { outputs: false }),
+      ].map((ends) => filed.call('noResult', ends)),
+    )
+    expect(found).toEqual([
+      'false claim',
+      'WrongPlace',
+      'BadLeaf',
+      'BadLeaf',
+      'BadLeaf',
+      'RootMismatch',
+      'BadProofLength',
+      'BadProofLength',
+      'WrongPlace',
     ])
-    expect(found).toEqual(['false claim', 'WrongPlace', 'WrongPlace', 'RootMismatch'])
     for (const node of [of.others.late, program.carries[0].value]) {
       const result = { ...declared, node }
       const right = await fileOf(of, stoppedAt(of.work, result), {}, result)
-      expect(await court.rulings([right.call('noResult', outputs, carries)])).toEqual(['NoFault'])
+      expect(await court.rulings([right.call('noResult', all)])).toEqual(['NoFault'])
     }
   })
 })
