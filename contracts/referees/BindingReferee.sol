@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Merkle, Place, StepLeaf, TensorType} from "../Merkle.sol";
-import {Openings, StepOpening} from "../Openings.sol";
+import {Openings, StepOpening, TileEvidence} from "../Openings.sol";
 import {Counts, EndsOpening, LeafOpening, Programs, Value} from "../Programs.sol";
 import {Case, IRecords, Referees, Refusal} from "../Referee.sol";
 
@@ -275,6 +275,11 @@ contract BindingReferee {
         bytes32 digest = Merkle.digestOf(e.form, e.root);
         Openings.verifyItem(values, Merkle.VALUES, Place(e.value, Programs.valuesOf(counts)), digest, e.path);
         return Referees.demandApart(!_isOf(e.form, value));
+    }
+
+    /// @notice A tile of a value has another size than its form says.
+    function tile(Case calldata c, TileEvidence calldata e) external view returns (bytes32) {
+        return Openings.ruleTile(Openings.valuesOf(c, e.step), Merkle.VALUES, Programs.valuesOf(_counts(c)), e);
     }
 
     // --- traces

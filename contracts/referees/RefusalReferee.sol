@@ -97,8 +97,18 @@ contract RefusalReferee {
     /// @notice The claim's outputs are the record of a refusal that its provider did not declare.
     function undeclared(Case calldata c, Refusal calldata shown) external view returns (bytes32) {
         require(!_declared(c).refused, Referees.NoFault());
-        bytes memory words = abi.encode(shown.step, shown.node, shown.element, shown.reason);
-        return Referees.demandApart(c.claim.outputs == sha256(bytes.concat(bytes1(0x04), words)));
+        return Referees.demandApart(c.claim.outputs == _recordOf(shown));
+    }
+
+    /// @notice The outputs of a step are the record of a refusal, and the claim declares none of this step.
+    function recorded(Case calldata c, StepOpening calldata s, Refusal calldata shown) external view returns (bytes32) {
+        Refusal memory declared = _declared(c);
+        bool isTraced = s.by == Openings.TRACED;
+        require(isTraced || c.job.commitEvery == 1, WrongPlace());
+        require(!declared.refused || declared.step != s.step, Referees.NoFault());
+        if (!isTraced) Openings.verifyLeaf(c, s);
+        bytes32 outputs = isTraced ? Openings.tracedOf(c, s).outputs : s.leaf.outputs;
+        return Referees.demandApart(outputs == _recordOf(shown));
     }
 
     /// @notice A refused run is not committed as one: the refused step leaves its state as it was, and the claim's final state is that one; its
@@ -129,6 +139,11 @@ contract RefusalReferee {
     // --- parts
 
     uint256 private constant NONE = type(uint256).max;
+
+    function _recordOf(Refusal calldata shown) private pure returns (bytes32) {
+        bytes memory words = abi.encode(shown.step, shown.node, shown.element, shown.reason);
+        return sha256(bytes.concat(bytes1(0x04), words));
+    }
 
     /// @dev The position of the operand at which an op looks for this reason; NONE where it does not.
     function _operandOf(Value memory node, uint8 reason) private pure returns (uint256) {
