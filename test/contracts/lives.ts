@@ -4,9 +4,11 @@
  * is left, nobody was paid twice, and who was honest has lost nothing.
  * @module
  */
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Log } from 'ethers'
+import { Fault } from '../../src/core/faults.js'
 import type { Answer } from '../../src/dispute/question.js'
 import {
   ACTORS,
@@ -190,8 +192,9 @@ async function rightAnswer({ scene }: Life, { claim, question, subject }: Game):
       return subject.name === 'none' ? undefined : await book.commit(subject)
     }
     return await book.answer(question)
-  } catch {
-    return undefined
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'dispute/not-known') return undefined
+    throw error
   }
 }
 
@@ -421,7 +424,8 @@ async function playing(life: Life, game: Game, number: number): Promise<readonly
   if (!isOn) return []
   const due = L.deadlineOf(game)
   if (game.providerMoves && provider === HONEST) {
-    const said = (await rightAnswer(life, game))!
+    const said = await rightAnswer(life, game)
+    if (said === undefined) throw new Error(`nothing to answer: ${inspect(game)}`)
     return [{ due, calls: [calling(said.name, { game: number, from: HONEST, provider, said })] }]
   }
   if (game.providerMoves || game.challenger !== CHALLENGER) return []
