@@ -145,16 +145,12 @@ library Merkle {
         uint256 used = 0;
         unchecked {
             for (uint256 first = size - count; first + count > 1; first >>= 1) {
-                uint256 read = 0;
-                uint256 made = 0;
-                if (first & 1 == 1) {
+                uint256 lone = first & 1;
+                if (lone == 1) {
                     require(used < path.length, BadProofLength(path.length));
-                    hashes[made++] = hashNode(path[used++], hashes[read++]);
+                    hashes[0] = hashNode(path[used++], hashes[0]);
                 }
-                for (; read + 1 < count; read += 2) hashes[made++] = hashNode(hashes[read], hashes[read + 1]);
-                // A last node without a partner moves up as it is.
-                if (read < count) hashes[made++] = hashes[read];
-                count = made;
+                count = _foldPairs(hashes, lone, count);
             }
         }
         require(used == path.length, BadProofLength(path.length));
@@ -239,12 +235,34 @@ library Merkle {
         uint256 count = hashes.length;
         if (count == 0) return EMPTY_ROOT;
         unchecked {
-            for (; count > 1; count = (count + 1) / 2) {
-                for (uint256 i = 0; i < count / 2; ++i) hashes[i] = hashNode(hashes[2 * i], hashes[2 * i + 1]);
-                if (count & 1 == 1) hashes[count / 2] = hashes[count - 1];
-            }
+            while (count > 1) count = _foldPairs(hashes, 0, count);
         }
         return hashes[0];
+    }
+
+    /// @dev One level up: the first `lone` of the `count` hashes (0 or 1) stay, every two behind them become their node, and a last one without a
+    /// partner moves up as it is. Gives how many there are then.
+    function _foldPairs(bytes32[] memory hashes, uint256 lone, uint256 count) private view returns (uint256 made) {
+        assembly ("memory-safe") {
+            // Above the free memory pointer nothing is kept.
+            let free := mload(0x40)
+            mstore8(free, 1)
+            let from := add(add(hashes, 32), shl(5, lone))
+            let to := from
+            let pairs := shr(1, sub(count, lone))
+            made := add(lone, pairs)
+            for {} pairs { pairs := sub(pairs, 1) } {
+                mcopy(add(free, 1), from, 64)
+                let done := staticcall(gas(), 2, free, 65, to, 32)
+                if iszero(and(done, eq(returndatasize(), 32))) { revert(0, 0) }
+                from := add(from, 64)
+                to := add(to, 32)
+            }
+            if and(sub(count, lone), 1) {
+                mstore(to, mload(from))
+                made := add(made, 1)
+            }
+        }
     }
 
     // --- tensors
