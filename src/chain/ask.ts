@@ -104,7 +104,7 @@ const kindOf = (number: number): Kind => Object.entries(KINDS).find(([, one]) =>
 
 const typeOf = ({ dtype, dims }: Form): TensorType => {
   const [name] = Object.entries(DTYPES).find(([, { code }]) => code === dtype)!
-  return { dtype: name as DType, dims }
+  return { dtype: name as DType, dims: dims.map(Number) }
 }
 
 async function put(asking: Asking, move: Move, from: Place | undefined): Promise<Answer> {
@@ -122,13 +122,22 @@ async function put(asking: Asking, move: Move, from: Place | undefined): Promise
     asking.places.push({ move, question, from })
     return answer
   }
-  const hash = sizedRoot(kindOf(question.kind), commitment)
-  asking.places.push({ move, question: { form: 'list', kind: question.kind, size: commitment.size, hash }, from })
-  return { name: 'answerCommitment', ...commitment }
+  const { size, root } = commitment
+  if (typeof size === 'number') {
+    const hash = sizedRoot(kindOf(question.kind), { size, root })
+    asking.places.push({ move, question: { form: 'list', kind: question.kind, size, hash }, from })
+  }
+  return { name: 'answerCommitment', size, root }
+}
+
+/** No number of leaves that a run or an element has is beyond 2^53 - 1, but somebody may commit one. */
+interface Commitment {
+  readonly size: number | bigint
+  readonly root: Bytes32
 }
 
 /** What a demand led to. Of a trace that was committed in another game the list is asked for instead. */
-function committedBy(move: Move, { size }: Question, answer: Answer): { size: number; root: Bytes32 } | undefined {
+function committedBy(move: Move, { size }: Question, answer: Answer): Commitment | undefined {
   if (answer.name === 'answerCommitment') return { size: answer.size, root: answer.root }
   if (move.name !== 'demandTrace' || answer.name !== 'answerChildren') return undefined
   return { size, root: rootFrom(answer.children) }
@@ -194,7 +203,7 @@ async function committedAt(
   connection: Connection,
   id: Bytes32,
   key: Bytes32,
-): Promise<{ key: Bytes32; size: number; root: Bytes32 } | undefined> {
+): Promise<(Commitment & { readonly key: Bytes32 }) | undefined> {
   const { dispute } = connection
   if (equal(await dispute.read('expansionOf', id, key), ZERO32)) return undefined
   const [committed] = await dispute.events('Committed', await wholeSpan(connection), [id, key])

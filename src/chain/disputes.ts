@@ -17,6 +17,7 @@ import type { Address } from '../receipt/fields.js'
 import { freshSalt, type Job } from '../receipt/job.js'
 import type { Found } from './abi.js'
 import { ABIS, type DISPUTE_ABI } from './abi.generated.js'
+import type { RunRefusal } from '../trace/refusal.js'
 import type { Landed } from './calls.js'
 import { accountOf, pause, type Connection } from './connection.js'
 import { contractOf } from './deployment.js'
@@ -227,7 +228,7 @@ export function answer({ dispute }: Connection, game: bigint, said: Answer): Pro
     case 'answerDigest':
       return dispute.send('answerDigest', [game, said.form, said.root])
     case 'answerRefusal':
-      return dispute.send('answerRefusal', [game, refusalOut(said.refusal)])
+      return dispute.send('answerRefusal', [game, said.shown ?? refusalOut(said.refusal)])
     case 'answerCommitment':
       return dispute.send('answerCommitment', [game, said.size, said.root])
   }
@@ -240,16 +241,29 @@ export function answerIn(question: Pick<Question, 'form'>, bytes: Uint8Array): A
       return { name: 'answerLeaf', leaf: bytes }
     case 'digest': {
       const [[dtype, dims], root] = AbiCoder.defaultAbiCoder().decode(['(uint8,uint64[])', 'bytes32'], bytes)
-      const form = { dtype: Number(dtype), dims: [...dims].map(Number) }
+      const form = { dtype: Number(dtype), dims: [...dims].map(exactly) }
       return { name: 'answerDigest', form, root: fromHex(root) }
     }
     case 'trace':
     case 'expansion': {
       const [size, root] = decodeAbi(['uint64', 'bytes32'], bytes)
-      return { name: 'answerCommitment', size: Number(size), root }
+      return { name: 'answerCommitment', size: exactly(size), root }
     }
     default:
       return listIn(bytes)
+  }
+}
+
+/** A 64-bit number; one that no number holds stays as it is, so that evidence says what its provider said. */
+const exactly = (value: bigint): number | bigint => (value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value)
+
+/** The refusal that somebody shows; undefined where no run can meet it. */
+function refusalOf(shown: Parameters<typeof refusalIn>[0]): RunRefusal | undefined {
+  try {
+    return refusalIn(shown)
+  } catch (error) {
+    if (Fault.is(error)) return undefined
+    throw error
   }
 }
 
@@ -257,8 +271,8 @@ export function answerIn(question: Pick<Question, 'form'>, bytes: Uint8Array): A
 function listIn(bytes: Uint8Array): Answer {
   if (bytes.length === 5 * 32 && bytes[31] !== 32) {
     const [, step, node, element, reason] = decodeAbi(['bool', 'uint64', 'uint32', 'uint64', 'uint8'], bytes)
-    const said = { refused: true, step, node: Number(node), element, reason: Number(reason) }
-    return { name: 'answerRefusal', refusal: refusalIn(said)! }
+    const shown = { refused: true, step, node: Number(node), element, reason: Number(reason) }
+    return { name: 'answerRefusal', refusal: refusalOf(shown), shown }
   }
   const [children] = decodeAbi(['bytes32[]'], bytes)
   return { name: 'answerChildren', children }

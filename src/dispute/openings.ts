@@ -33,7 +33,8 @@ export interface LeafOpening {
 /** A type as the contracts have it: the ONNX number of the element type, and the dims. */
 export interface Form {
   readonly dtype: number
-  readonly dims: readonly number[]
+  /** Of what somebody else revealed maybe beyond 2^53 - 1. */
+  readonly dims: readonly (number | bigint)[]
 }
 
 /** A tile with its way to the tensor's root, and the digest's way to the list in which it stands. */

@@ -23,6 +23,7 @@ import {
   type StepOpening,
 } from './openings.js'
 import { NO_LEAF, proofOf, type FaultProof } from './proof.js'
+import type { Answer, ShownRefusal } from './question.js'
 import { broadcastSource } from './sources.js'
 
 /** A step whose values are known, up to the node that is looked at. */
@@ -125,9 +126,21 @@ function resultAt(program: Program, node: number): { other: LeafOpening; index: 
 export function undeclared(of: { readonly case: Case }, refusal: RunRefusal): FaultProof | undefined {
   const { claim } = of.case
   if (!equal(hashRefusal(refusal), claim.outputs)) return undefined
-  const { step, node, element, reason } = refusal
-  const shown = { refused: true, step, node, element, reason: REASONS[reason] }
-  return proofOf(of, ['refusal', 'undeclared'], [shown], `${where(refusal)}: refused, and not declared`)
+  return proofOf(of, ['refusal', 'undeclared'], [shownFrom(refusal)], `${where(refusal)}: refused, and not declared`)
+}
+
+const shownFrom = ({ step, node, element, reason }: RunRefusal): ShownRefusal => {
+  return { refused: true, step, node, element, reason: REASONS[reason] }
+}
+
+/** The proof that a step's outputs are the record of a refusal, where the claim declares none. */
+export function recorded(
+  of: { readonly case: Case },
+  opening: StepOpening,
+  { refusal, shown }: Extract<Answer, { name: 'answerRefusal' }>,
+): FaultProof {
+  const evidence = [opening, shown ?? shownFrom(refusal!)]
+  return proofOf(of, ['refusal', 'recorded'], evidence, `step ${opening.step}: refused, and not declared`)
 }
 
 /** The proof that a refused step's leaf does not fit its claim: by its own leaf of the run, or by its trace. */

@@ -28,12 +28,12 @@ import {
 } from './openings.js'
 import { OtherTree } from './other-tree.js'
 import { NO_LEAF, proofOf, type DigestEvidence, type FaultProof } from './proof.js'
-import { isNothing, refusalApart, undeclared, wrongForm } from './refusal.js'
+import { isNothing, recorded, refusalApart, undeclared, wrongForm } from './refusal.js'
 import type { Ask, Move } from './question.js'
 import type { Retraced, TracedStep } from './retrace.js'
 import { inputFault, startFault } from './inputs.js'
 import type { AtLeaf, AtStep, Challenge } from './scene.js'
-import { listView, reachLeaf, tensorApart, withTensor } from './other-list.js'
+import { listView, reachLeaf, tensorApart, tileEvidence, withTensor } from './other-list.js'
 
 /**
  * The proof that a claim is false, or undefined where it is one's own.
@@ -479,6 +479,10 @@ interface AtValue {
 async function inTensor(at: AtStep, { values, value, digest, where }: AtValue): Promise<FaultProof> {
   const { challenge, ask, opening, own } = at
   const found = await tensorApart(ask, { digest, own: own.values[value]! })
+  if ('place' in found) {
+    const evidence = tileEvidence(found, { opening, index: value, path: values.path(value) })
+    return proofOf(challenge, ['binding', 'tile'], [evidence], `${where}: a tile of another size`)
+  }
   if (found.element === undefined) {
     const { form, root } = found
     const leaf = openValue(challenge.own.program, value)
@@ -504,9 +508,11 @@ async function inResults(at: AtStep, { values }: { values: ListView; types: numb
   }
   const apart = async (kind: Kind, field: 'outputs' | 'stateAfter', digests: readonly Bytes32[]) => {
     if (equal(step[field], own.leaf[field])) return undefined
-    const move: Move = { name: 'descendStep', step, field: STEP_FIELDS.indexOf(field) }
-    const source: Source = { kind, size: digests.length, list: { move, hash: step[field] } }
-    return explore(ask, source, listTree(digests))
+    const list = { move: { name: 'descendStep', step, field: STEP_FIELDS.indexOf(field) }, hash: step[field] } as const
+    const first = await ask(list.move, { form: 'list', kind: KINDS[kind], size: digests.length, hash: list.hash })
+    if (first.name === 'answerRefusal') return first
+    const source: Source = { kind, size: digests.length, list }
+    return explore(async (...asked) => (asked[0] === list.move ? first : ask(...asked)), source, listTree(digests))
   }
   const digestsOf = (numbers: readonly number[]) => numbers.map((number) => own.digests[number])
   const after = program.values.slice(0, program.counts.parameters).map((_, parameter) => {
@@ -514,7 +520,7 @@ async function inResults(at: AtStep, { values }: { values: ListView; types: numb
     return carry?.value ?? parameter
   })
   const state = await apart('state', 'stateAfter', digestsOf(after))
-  if (state?.index !== undefined) {
+  if (state !== undefined && 'tree' in state && state.index !== undefined) {
     const { index, leaf, tree } = state
     const found = { index, found: leaf, foundPath: tree.path(index), expected: values.digest(after[index]) }
     const carry = program.carries.findIndex((one) => one.parameter === index)
@@ -523,6 +529,7 @@ async function inResults(at: AtStep, { values }: { values: ListView; types: numb
     return bound('kept', { ...found, expectedPath }, [openEnds(program, { outputs: false })])
   }
   const outputs = await apart('outputs', 'outputs', digestsOf(program.outputs))
+  if (outputs !== undefined && 'name' in outputs) return recorded(challenge, opening, outputs)
   if (outputs?.index === undefined) throw notProvable(`step ${step.index}`)
   const { index, leaf, tree } = outputs
   const value = program.outputs[index]
