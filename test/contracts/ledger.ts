@@ -755,7 +755,7 @@ const typeName = (code: number): DType => (Object.keys(DTYPES) as DType[]).find(
 function answerDigest(m: Ledger, call: Call): void {
   const game = providerMoves(m, call)
   const { form, root } = call.said as Extract<Answer, { name: 'answerDigest' }>
-  const type = { dtype: typeName(form.dtype), dims: form.dims }
+  const type = { dtype: typeName(form.dtype), dims: form.dims.map(Number) }
   const fits = game.question.form === 'digest' && same(digestFrom({ type }, root), game.question.hash)
   demand(fits, 'WrongAnswer')
   answered(game, call.said!)
@@ -770,7 +770,8 @@ function answerRefusal(m: Ledger, call: Call): void {
 function answerCommitment(m: Ledger, call: Call): void {
   const game = providerMoves(m, call)
   demand(call.from === game.provider, 'NotTheProvider')
-  const { size, root } = call.said as Extract<Answer, { name: 'answerCommitment' }>
+  const { size: given, root } = call.said as Extract<Answer, { name: 'answerCommitment' }>
+  const size = Number(given)
   const { question, subject } = game
   demand(question.form !== 'trace' || size === question.size, 'IndexOutOfRange')
   demand(question.form === 'trace' || question.form === 'expansion', 'WrongAnswer')

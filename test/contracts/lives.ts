@@ -217,7 +217,7 @@ function wrongAnswers(fn: Name, right: Answer | undefined): readonly Answer[] {
       return [{ name: fn, form, root: NOISE }]
     }
     case 'answerCommitment': {
-      const size = right?.name === fn ? right.size : 1
+      const size = right?.name === fn ? Number(right.size) : 1
       return [size, size + 1].map((one) => ({ name: fn, size: one, root: NOISE }))
     }
     default:
@@ -475,7 +475,7 @@ function bounds(m: Ledger): readonly number[] {
 // ---------------------------------------------------------------- a life
 
 /** One thing that happens: time goes by, or somebody does something that it may do, or anything, or that with a twist. */
-export interface Happening {
+interface Happening {
   readonly manner: 'allowed' | 'any' | 'twisted' | 'bound' | 'hours'
   readonly pick: number
 }
@@ -490,8 +490,7 @@ const happening: fc.Arbitrary<Happening> = fc.record({
   ),
   pick: fc.noShrink(fc.nat(2 ** 31 - 1)),
 })
-/** What happens in a life. */
-export const lives = fc.array(happening, { minLength: 20, maxLength: 110, size: 'max' })
+const lives = fc.array(happening, { minLength: 20, maxLength: 110, size: 'max' })
 
 /** Numbers below a bound that follow from a seed (mulberry32). */
 function picker(seed: number): (size: number) => number {
@@ -509,8 +508,8 @@ const WEIGHTS: Partial<Record<Name, number>> = {
   cancel: 0.1,
   settleAudited: 0.3,
   withdraw: 0.3,
-  prove: 0.15,
-  announce: 0.2,
+  prove: 0.4,
+  announce: 0.4,
   take: 8,
   takeSeat: 8,
   fileClaim: 8,
@@ -600,8 +599,23 @@ const TERMS: readonly Name[] = [
   'provideTimedOut',
 ]
 
+/** How many lives, and for how many milliseconds at most; what fails is looked at as long, too. */
+export interface Lasting {
+  readonly runs: number
+  readonly limit: number
+}
+
+/** Many lives, one after the other. */
+export async function liveOften(scene: Scene, { runs, limit }: Lasting): Promise<Tally> {
+  const tally: Tally = { done: new Map(), refused: new Map() }
+  const property = fc.asyncProperty(lives, (happenings) => live(scene, happenings, tally))
+  const seed = process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) }
+  await fc.assert(property, { numRuns: runs, interruptAfterTimeLimit: limit, ...seed })
+  return tally
+}
+
 /** A whole life on a chain that is put back first. */
-export async function live(scene: Scene, happenings: readonly Happening[], tally: Tally): Promise<void> {
+async function live(scene: Scene, happenings: readonly Happening[], tally: Tally): Promise<void> {
   await rewind(scene)
   const life: Life = { scene, tally, logs: [], m: scene.start }
   await compare(scene, life.m)
