@@ -53,7 +53,7 @@ async function cli(words: readonly string[], account: number | undefined = REQUE
   const child = spawn(process.execPath, [...MAIN, ...words, '--json'], {
     cwd: folder,
     env: environment(account),
-    timeout: 60_000,
+    timeout: 120_000,
   })
   let [text, told] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
@@ -84,7 +84,7 @@ function start(words: readonly string[], account: number) {
   void ended.then(() => running.delete(child))
   return {
     async said(pattern: RegExp): Promise<void> {
-      for (const end = Date.now() + 45_000; !pattern.test(told); await new Promise((next) => setTimeout(next, 50)))
+      for (const end = Date.now() + 90_000; !pattern.test(told); await new Promise((next) => setTimeout(next, 50)))
         if (Date.now() > end || child.exitCode !== null) throw new Error(`never said ${pattern}: ${told}${text}`)
     },
     async interrupt(): Promise<{ status: number | null; text: string }> {
@@ -169,7 +169,7 @@ afterAll(async () => {
 })
 
 describe('on a chain, the command line', () => {
-  test('takes an honest job from its posting to the money', { timeout: 180_000 }, async () => {
+  test('takes an honest job from its posting to the money', { timeout: 400_000 }, async () => {
     const job = await posted('honest')
     expect(await done(['job', 'show', ...DEPLOYMENT])).toMatchObject({
       jobs: [{ job, policy: 'optimistic', state: 'none' }],
@@ -208,7 +208,7 @@ describe('on a chain, the command line', () => {
     expect(await coinsOf(ALICE)).toBeGreaterThan((1029n * ETHER) / 100n)
   })
 
-  test('proves a published lie in one transaction, and pays for that', { timeout: 180_000 }, async () => {
+  test('proves a published lie in one transaction, and pays for that', { timeout: 400_000 }, async () => {
     const job = await posted('shown', '--operator-trace')
     await done(['job', 'take', 'shown.json', ...DEPLOYMENT], MALLORY)
     await lyingBundle('shown.json', 'mallory')
@@ -227,7 +227,7 @@ describe('on a chain, the command line', () => {
     expect((await cli(['challenge', job, '--bundles', 'mallory', ...BY_REFERENCE], WATCHER)).outcome).not.toBe('valid')
   })
 
-  test('watches, asks a provider that shows nothing, and wins by its silence', { timeout: 180_000 }, async () => {
+  test('watches, asks a provider that shows nothing, and wins by its silence', { timeout: 400_000 }, async () => {
     const job = await posted('hidden')
     await done(['job', 'take', job, ...DEPLOYMENT], MALLORY)
     await lyingBundle('hidden.json', 'kept')
@@ -252,7 +252,7 @@ describe('on a chain, the command line', () => {
     })
   })
 
-  test('posts a training job that "train" answers', { timeout: 180_000 }, async () => {
+  test('posts a training job that "train" answers', { timeout: 400_000 }, async () => {
     const rows = Array.from({ length: 32 }, (_, i) => [...numbers(64, i).map((one) => Math.round(8 + 7 * one)), i % 10])
     writeFileSync(at('train.csv'), rows.map((row) => row.join(',')).join('\n'))
     const recipe = [
@@ -274,7 +274,7 @@ describe('on a chain, the command line', () => {
     })
   })
 
-  test('says by name what is wrong', { timeout: 180_000 }, async () => {
+  test('says by name what is wrong', { timeout: 400_000 }, async () => {
     const faultOf = async (words: readonly string[], account?: number) => (await cli(words, account)).data.fault
     expect(await faultOf(['job', 'show', '--rpc', 'http://127.0.0.1:9', ...DEPLOYMENT])).toBe('chain/failed')
     expect(await faultOf(['job', 'show', '--rpc', 'nowhere', ...DEPLOYMENT])).toBe('chain/failed')
