@@ -49,7 +49,7 @@ export interface Filing extends Making {
   readonly leaves?: readonly Step[]
   readonly declared?: RunRefusal | undefined
   /** What the claim says else than the run. */
-  readonly forge?: Partial<Claim>
+  readonly forge?: Partial<Claim> | ((claim: Claim) => Claim)
 }
 
 const key = (id: Uint8Array): string => toHex(id)
@@ -74,7 +74,8 @@ export async function filed(world: World, given: Work, filing: Filing): Promise<
   const work = drawn(given, posted)
   const run = typeof filing.run === 'function' ? await filing.run(work) : filing.run
   const { declared = run.refusal } = filing
-  const claim = { ...(await claimOn(run, posted.hash)), ...(await refusedEnds(run)), ...forge }
+  const right = { ...(await claimOn(run, posted.hash)), ...(await refusedEnds(run)) }
+  const claim = typeof forge === 'function' ? forge(right) : { ...right, ...forge }
   await Jobs.fileClaim(await world.as(by), claim, { refusal: declared })
   const provider = addressOf(by)
   const bundle = published({ posted, work, leaves })
