@@ -17,7 +17,7 @@ import type { Answer } from '../../src/dispute/question.js'
 import { Builder } from '../../src/exact/builder.js'
 import { hash as hashProgram } from '../../src/exact/format.js'
 import { REASONS } from '../../src/exact/op.js'
-import { proveInclusion, treeFrom } from '../../src/merkle/tree.js'
+import { KINDS, proveInclusion, treeFrom } from '../../src/merkle/tree.js'
 import { Claim, Job, Policy, TypedData } from '../../src/receipt/index.js'
 import { reference } from '../../src/runtime/reference.js'
 import type { RunRefusal } from '../../src/trace/refusal.js'
@@ -303,6 +303,9 @@ export async function bookAnswer(duel: Duel, demand?: Demand): Promise<Answer> {
   if (form === 'trace') return duel.book.commit({ name: 'trace', leaf: Number(subject) })
   if (form === 'expansion') return duel.book.commit(demand!)
   const { kind, size, hash } = question
+  // A trace that was committed in another game.
+  if (form === 'list' && kind === BigInt(KINDS.segment))
+    await duel.book.commit({ name: 'trace', leaf: Number(subject) })
   return duel.book.answer({ form, kind: Number(kind), size: Number(size), hash: bytesFrom(hash) })
 }
 
@@ -374,22 +377,46 @@ export async function lead(duel: Duel, leaf: number): Promise<Uint8Array> {
 /** The smallest power of two that covers a size. */
 export const spanOf = (size: number): number => (size <= 1 ? 1 : 2 * spanOf(Math.ceil(size / 2)))
 
-/** The name of the error that refuses a call; it is sent too, and then nothing may have changed. */
-export async function refused(
+/** Who sends a call, and with how much. */
+export interface From {
+  readonly from: Actor
+  readonly value?: bigint
+}
+
+/** The name of the error that refuses a call about a game; it is sent too, and then nothing may have changed. */
+export const refused = (
   duel: Duel,
   call: readonly [string, ...unknown[]],
-  { from = duel.by, value = 0n }: { from?: Actor; value?: bigint } = {},
+  { from = duel.by, value = 0n }: Partial<From> = {},
+): Promise<string> => refusedBy(duel.court, call, { from, value })
+
+/** The name of the error that refuses a call; it is sent too, and then not a word of any contract's storage may have changed. '' where it is not refused. */
+export async function refusedBy(
+  court: Court,
+  call: readonly [string, ...unknown[]],
+  { from, value = 0n }: From,
 ): Promise<string> {
-  const { court } = duel
-  const before = await standing(duel)
   const name = await S.refusalOf(court, call, { from, value, to: court.dispute })
   if (name === '') return name
+  const before = await everythingIn(court)
   const data = court.dispute.interface.encodeFunctionData(call[0], call.slice(1))
   const to = await court.dispute.getAddress()
   const sent = await from.wallet.sendTransaction({ to, data, value, gasLimit: 3_000_000 })
   expect((await mined(court.node.provider, sent.hash)).status).toBe(0)
-  expect(await standing(duel)).toEqual(before)
+  expect(await everythingIn(court)).toEqual(before)
   return name
+}
+
+/** Coins and the root of the storage of each contract. */
+async function everythingIn({ node, dispute, settlement, token }: Court): Promise<readonly unknown[]> {
+  const proofOf = async (of: Contract) => {
+    const { balance, storageHash } = (await node.provider.send('eth_getProof', [of.target, [], 'latest'])) as {
+      readonly balance: string
+      readonly storageHash: string
+    }
+    return [balance, storageHash]
+  }
+  return Promise.all([dispute, settlement, token].map(proofOf))
 }
 
 // ---------------------------------------------------------------- time
