@@ -52,6 +52,7 @@ const given = process.argv[2]
 const own = given === undefined ? await startNode() : undefined
 const node = await nodeAt(given ?? own!.url)
 const [bank] = await node.listAccounts()
+must(bank !== undefined, 'the node has no accounts of its own: it is no development node')
 const DAY = 86_400
 const FUNDS = 10n ** 18n
 
@@ -193,7 +194,7 @@ function answer(name: Name, bookOf: () => Promise<Dispute.Book>): Promise<void> 
 /** Waits until something was said. */
 async function said<K extends string>(kind: K, by: Name): Promise<void> {
   const about = (one: (typeof news)[number]) => ('by' in one ? one.by : nameOf(one.claim.provider)) === by
-  for (const end = Date.now() + 60_000; !news.some((one) => one.kind === kind && about(one)); await sleep(20))
+  for (const end = Date.now() + 100_000; !news.some((one) => one.kind === kind && about(one)); await sleep(20))
     must(Date.now() < end, `nobody said "${kind}" about ${by}`)
 }
 

@@ -155,7 +155,7 @@ async function lyingBundle(jobFile: string, out: string): Promise<void> {
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cli-chain-'))
   node = await startNode()
-  for (const account of [REQUESTER, ALICE, MALLORY, WATCHER])
+  for (const account of [REQUESTER, ALICE, MALLORY, WATCHER, STRANGER + 1])
     await node.provider.send('anvil_setBalance', [addressOf(account), `0x${(10n * ETHER).toString(16)}`])
   writeFileSync(at('model.onnx'), model())
   writeFileSync(at('x.npy'), encodeNpy(pixels(9)))
@@ -274,7 +274,36 @@ describe('on a chain, the command line', () => {
     })
   })
 
+  test('takes a quorum from its seats to its shares', { timeout: 400_000 }, async () => {
+    const seats = [ALICE, WATCHER]
+    const named = seats.map(addressOf)
+    await done([
+      ...['job', 'new', 'model.onnx', '--input', 'x.npy', '--policy', '2/2', '--replica', ...named],
+      ...['--window', '200000', '--deadline', String((await node.provider.getBlock('latest'))!.timestamp + 9999)],
+      ...['--out', 'quorum.json', ...DEPLOYMENT],
+    ])
+    const { job } = await done(['job', 'post', 'quorum.json', ...PAYS, ...DEPLOYMENT])
+    expect(await cli(['job', 'take', job, ...DEPLOYMENT], MALLORY)).toMatchObject({
+      data: { fault: 'attest/not-a-replica' },
+    })
+    const run = ['run', 'model.onnx', '--input', 'x.npy', '--job', 'quorum.json', '--runtime', 'reference']
+    for (const seat of seats) {
+      await done(['job', 'take', job, ...DEPLOYMENT], seat)
+      await done([...run, '--out', `seat-${seat}`], seat)
+      await done(['job', 'seal', `seat-${seat}`, ...DEPLOYMENT], seat)
+    }
+    const seals = ['--seals', ...seats.map((seat) => `seat-${seat}/seal.json`)]
+    for (const seat of seats) await done(['reveal', `seat-${seat}`, ...seals], seat)
+    const receipts = ['--receipts', ...seats.map((seat) => `seat-${seat}/receipt.json`)]
+    expect(await done(['settle', job, ...seals, ...receipts, ...DEPLOYMENT], STRANGER + 1)).toMatchObject({ agreed: 2 })
+    await later(9999 + 2 * 200_000)
+    expect((await cli(['settle', job, ...DEPLOYMENT])).data.fault).toBe('cli/usage')
+    for (const provider of named)
+      expect(await done(['settle', job, '--provider', provider, ...DEPLOYMENT])).toMatchObject({ state: 'paid' })
+  })
+
   test('says by name what is wrong', { timeout: 400_000 }, async () => {
+    await posted('named')
     const faultOf = async (words: readonly string[], account?: number) => (await cli(words, account)).data.fault
     expect(await faultOf(['job', 'show', '--rpc', 'http://127.0.0.1:9', ...DEPLOYMENT])).toBe('chain/failed')
     expect(await faultOf(['job', 'show', '--rpc', 'nowhere', ...DEPLOYMENT])).toBe('chain/failed')
@@ -285,9 +314,9 @@ describe('on a chain, the command line', () => {
     expect(await faultOf(['job', 'show', '--deployment', 'foreign.json'])).toBe('chain/wrong-chain')
     expect(await faultOf(['deploy', ...DEPLOYMENT])).toBe('bundle/exists')
     expect(await faultOf(['deploy', '--deployment', 'poor.json'], STRANGER)).toBe('chain/no-funds')
-    expect(await faultOf(['job', 'post', 'honest.json', ...PAYS, ...DEPLOYMENT], ALICE)).toBe('cli/usage')
-    expect(await faultOf(['job', 'post', 'honest.json', ...PAYS, ...DEPLOYMENT])).toBe('chain/reverted')
-    expect(await faultOf(['job', 'post', 'honest.json', '--payment', 'much', '--stake', '1', ...DEPLOYMENT])).toBe(
+    expect(await faultOf(['job', 'post', 'named.json', ...PAYS, ...DEPLOYMENT], ALICE)).toBe('cli/usage')
+    expect(await faultOf(['job', 'post', 'named.json', ...PAYS, ...DEPLOYMENT])).toBe('chain/reverted')
+    expect(await faultOf(['job', 'post', 'named.json', '--payment', 'much', '--stake', '1', ...DEPLOYMENT])).toBe(
       'cli/usage',
     )
     expect(await faultOf(['withdraw', ...DEPLOYMENT], 0)).toBe('receipt/bad-keystore')

@@ -15,7 +15,7 @@ import { optionalSigner } from '../keys.js'
 import type { Result } from '../output.js'
 import { prepare, wholeNumber, withRecipeWords, type TrainingWords } from '../training.js'
 import { load } from '../work.js'
-import { cancel, claim, post, show, take } from './posted.js'
+import { cancel, claim, post, seal, show, take } from './posted.js'
 
 interface JobWords {
   readonly policy: string
@@ -36,7 +36,7 @@ interface Options extends JobWords {
 
 export function job(): Command {
   const parent = new Command('job').description('jobs: what a requester asks for, and their lives on a chain')
-  for (const child of [fresh, training, post, show, take, claim, cancel]) parent.addCommand(child())
+  for (const child of [fresh, training, post, show, take, seal, claim, cancel]) parent.addCommand(child())
   return parent
 }
 

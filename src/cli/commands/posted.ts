@@ -2,10 +2,12 @@
 import type { Command } from 'commander'
 import { toHex, type Bytes32 } from '../../core/bytes.js'
 import { demand } from '../../core/faults.js'
+import type { Landed } from '../../chain/calls.js'
 import { domainOf, headOf, type Connection } from '../../chain/connection.js'
 import * as Disputes from '../../chain/disputes.js'
 import * as Jobs from '../../chain/jobs.js'
 import * as Terms from '../../chain/terms.js'
+import * as Quorums from '../../chain/quorums.js'
 import { idOf } from '../../chain/wire.js'
 import { writeWhole } from '../../disk/index.js'
 import { decode as decodeProgram } from '../../exact/format.js'
@@ -13,6 +15,7 @@ import * as Bundle from '../../receipt/bundle.js'
 import * as Claim from '../../receipt/claim.js'
 import { ZERO_ADDRESS, toAddress, type Address } from '../../receipt/fields.js'
 import * as Job from '../../receipt/job.js'
+import * as Seal from '../../receipt/seal.js'
 import { readBundle } from '../bundles.js'
 import {
   amount,
@@ -171,7 +174,7 @@ export function take(): Command {
     async ([word], words) =>
       onChain(words, async ({ connection, account }) => {
         const posted = await Jobs.read(connection, await jobHashFrom(word))
-        const landed = await Jobs.take(connection, posted)
+        const landed = await takeAny(connection, posted)
         const hash = toHex(posted.hash)
         return {
           outcome: 'done',
@@ -185,6 +188,41 @@ export function take(): Command {
           next: [`countersign run MODEL --input FILE --job job.json --out bundle`, 'countersign job claim bundle'],
         }
       }),
+  )
+}
+
+/** The job, or the account's seat of its quorum. */
+async function takeAny(connection: Connection, posted: Jobs.PostedJob): Promise<Landed> {
+  if (posted.policy.kind !== 'quorum') return Jobs.take(connection, posted)
+  return Quorums.takeSeat(connection, posted, await Quorums.replicasOf(connection, posted))
+}
+
+export function seal(): Command {
+  return command<ChainWords>(
+    'seal',
+    (c) =>
+      withChainWords(
+        c
+          .description('under a quorum: file the seal of your bundle, which shows nothing of the result')
+          .argument('<bundle>', "the provider's own bundle"),
+      ).addHelpText(
+        'after',
+        '\nWhen all seals are in, "countersign reveal" signs the receipts, and "countersign settle" with --seals and --receipts\nshows them to the contract.',
+      ),
+    async ([path], words) => {
+      const bundle = await readBundle(path)
+      return onChain(words, async ({ connection }) => {
+        demand(bundle.seal !== undefined, 'cli/usage', () => 'the bundle holds no seal')
+        const landed = await Quorums.seal(connection, bundle.seal)
+        const { job, provider } = bundle.seal.seal
+        return {
+          outcome: 'done',
+          data: { job: toHex(job), provider, seal: toHex(Seal.hash(bundle.seal.seal)), ...landedData(landed) },
+          lines: [`job      ${toHex(job)} by ${provider}`, sent('seal', landed)],
+          next: [`countersign reveal ${path} --seals SEAL...`],
+        }
+      })
+    },
   )
 }
 

@@ -7,10 +7,12 @@ import { accountOf, headOf, wholeSpan, type Connection } from '../../chain/conne
 import * as Disputes from '../../chain/disputes.js'
 import * as Jobs from '../../chain/jobs.js'
 import * as Money from '../../chain/money.js'
+import * as Quorums from '../../chain/quorums.js'
 import { revertOf } from '../../chain/revert.js'
 import { idOf } from '../../chain/wire.js'
 import * as Receipt from '../../receipt/receipt.js'
 import { ZERO_ADDRESS, toAddress, type Address } from '../../receipt/fields.js'
+import * as Seal from '../../receipt/seal.js'
 import * as Verdict from '../../receipt/verdict.js'
 import {
   amount,
@@ -32,6 +34,8 @@ interface Words extends ChainWords {
   readonly provider?: string
   readonly verdict?: string
   readonly receipt?: string
+  readonly seals?: string[]
+  readonly receipts?: string[]
 }
 
 export function settle(): Command {
@@ -44,7 +48,12 @@ export function settle(): Command {
           .argument('<job>', 'hash of the job, or its file')
           .option('--provider <address>', 'where several took the job: whose part of it')
           .option('--verdict <file>', 'of an audited job: verdict.json of an auditor whom it names')
-          .option('--receipt <file>', 'of an audited job: the receipt.json that the verdict is about'),
+          .option('--receipt <file>', 'of an audited job: the receipt.json that the verdict is about')
+          .option('--seals <file...>', 'of a quorum: the seal.json of every seat that sealed')
+          .option(
+            '--receipts <file...>',
+            'of a quorum: the receipt.json of those that agree, with all seals ("countersign reveal")',
+          ),
       ).addHelpText(
         'after',
         [
@@ -57,12 +66,37 @@ export function settle(): Command {
     async ([word], words) =>
       onChain(words, async ({ connection }) => {
         const posted = await Jobs.read(connection, await jobHashFrom(word))
+        if (words.seals !== undefined) return agreement(connection, posted, words)
         const provider = await providerFrom(connection, posted.hash, words.provider)
         const at: Ending = { connection, posted, provider }
         const end = await endOf(at, words).catch(notYet)
         return end !== undefined && 'due' in end ? tooEarly(at, end) : resultOf(at, end)
       }),
   )
+}
+
+/** Finds a quorum to agree. Its seats are settled one by one when the time to dispute is over. */
+async function agreement(connection: Connection, posted: Jobs.PostedJob, words: Words): Promise<Result> {
+  const { seals: sealed = [], receipts: shown = [] } = words
+  const seals = await Promise.all(sealed.map(async (path) => Seal.decode(await read(path, 8192)).seal))
+  const receipts = await Promise.all(shown.map(async (path) => Receipt.decode(await read(path, 1 << 17))))
+  demand(receipts.length > 0, 'cli/usage', () => '--seals and --receipts belong together')
+  const isDrawn = posted.policy.auditors.length === 0
+  const replicas = isDrawn ? await Quorums.replicasOf(connection, posted) : []
+  const [{ refusal }] = receipts
+  const landed = await Quorums.settle(connection, posted, { seals, receipts, replicas, refusal })
+  const job = toHex(posted.hash)
+  const { closes } = await Jobs.engagementOf(connection, idOf(posted.hash, receipts[0].receipt.provider))
+  return {
+    outcome: 'done',
+    data: { job, agreed: receipts.length, closes: String(closes), ...landedData(landed) },
+    lines: [
+      `job      ${job}`,
+      sent('agreement', landed),
+      `agreed   ${receipts.length} replicas; disputed until ${moment(closes)}, if anybody does`,
+    ],
+    next: receipts.map(({ receipt }) => `countersign settle ${job} --provider ${receipt.provider}`),
+  }
 }
 
 interface Ending {
