@@ -87,16 +87,21 @@ function placesOf({ run, opening, step: stepOf, list: listOf }: Filed): readonly
   return places
 }
 
+const NOTHING = { step: 0, node: 0, element: 0 }
+
 /** All that can be said about the refusal of a run. */
 function allCalls(filed: Filed): readonly string[] {
   const { program, inputs, leaves } = filed.run
   const places = placesOf(filed)
   const steps = Array.from({ length: inputs.length }, (_, step) => filed.opening(step))
   const plain = leaves.map((_, leaf) => openLeaf({ leaf: viewOfLeaves(leaves) }, leaf, leaf * filed.run.commitEvery))
+  const { refusal } = filed.run
+  const own = { ...NOTHING, ...refusal, refused: true, reason: REASONS[refusal?.reason ?? 'nan'] }
   const shown = { refused: true, step: 1, node: 1, element: 0, reason: 1 }
   return [
     ...places.flatMap((place) => [filed.call('meets', place), filed.call('unmet', place)]),
     ...[...steps, ...plain].map((step) => filed.call('form', step)),
+    ...[...steps, ...plain].map((step) => filed.call('recorded', step, own)),
     ...program.values
       .flatMap((_, v) => program.values.map((_, w) => [v, w] as const))
       .map(([v, w]) => filed.call('nowhere', openValue(program, v), openValue(program, w))),
@@ -176,6 +181,22 @@ describe('evidence that shows nothing', () => {
       filed.call('form', place.step),
     ])
     expect(found).toEqual(['false claim', 'NotRefused', 'NotRefused', 'NotRefused', 'NotRefused'])
+  })
+
+  test('a record that is not declared is false by its step, or by the trace of a segment', async () => {
+    for (const shape of [{}, { commitEvery: 2 }] as readonly Shape[]) {
+      const filed = await fileOf(of, stoppedAt(of.work, of.at, shape), shape, other({ step: 3 }))
+      const shown = { ...of.at, refused: true, reason: REASONS[of.at.reason] }
+      const at = filed.opening(of.at.step)
+      const found = await court.rulings([
+        filed.call('recorded', at, shown),
+        filed.call('recorded', at, { ...shown, element: 0 }),
+        filed.call('recorded', filed.opening(0), shown),
+        filed.call('recorded', { ...at, by: BY.leaf }, shown),
+      ])
+      const byLeaf = shape.commitEvery === 2 ? 'WrongPlace' : 'false claim'
+      expect(found).toEqual(['false claim', 'NoFault', 'NoFault', byLeaf])
+    }
   })
 
   test('at another place than the declared one, or behind it', async () => {
