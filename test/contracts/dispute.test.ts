@@ -65,6 +65,7 @@ const refusedFrom = async (from: Actor, call: readonly [string, ...unknown[]], v
   seen.add(name)
   return name
 }
+const treeOf = ({ size, root }: { size: number | bigint; root: Bytes32 }) => ({ size: Number(size), root })
 const clock = () => S.now(node.provider)
 const credit = async (actor: Actor): Promise<bigint> =>
   (await court.dispute.balanceOf(ZeroAddress, actor.address)) as bigint
@@ -179,7 +180,7 @@ describe('fault proofs', () => {
     const words = ['bool', 'uint64', 'uint32', 'uint64', 'uint8']
     const known = {
       leaf: 1,
-      trace: hex(sizedRoot('segment', trace)),
+      trace: hex(sizedRoot('segment', treeOf(trace))),
       key: hex(ZERO32),
       expansion: hex(ZERO32),
       counts: keccak256(abi.encode(new Array<string>(7).fill('uint32'), counts)),
@@ -347,10 +348,12 @@ describe('the descent', () => {
     const said = await D.bookAnswer(one)
     if (said.name !== 'answerCommitment') throw new Error('no commitment')
     expect(await refused(one, ['answerCommitment', one.game, said.size, said.root], bob)).toBe('NotTheProvider')
-    expect(await refused(one, ['answerCommitment', one.game, said.size + 1, said.root], alice)).toBe('IndexOutOfRange')
+    expect(await refused(one, ['answerCommitment', one.game, Number(said.size) + 1, said.root], alice)).toBe(
+      'IndexOutOfRange',
+    )
     expect(await refused(one, ['answerChildren', one.game, []], alice)).toBe('WrongAnswer')
     await D.answer(one)
-    expect(await court.dispute.traceOf(suit.id, 1)).toBe(hex(sizedRoot('segment', said)))
+    expect(await court.dispute.traceOf(suit.id, 1)).toBe(hex(sizedRoot('segment', treeOf(said))))
     expect(await refused(two, ['answerCommitment', two.game, said.size, fill(1)], alice)).toBe('AlreadyCommitted')
     await D.answer(two)
     const step = decodeStep(await D.lead(one, 0))
@@ -374,7 +377,7 @@ describe('the descent', () => {
     if (said.name !== 'answerCommitment') throw new Error('no expansion')
     // Two blocks of numbers and one of their sums, of four leaves each.
     expect(said.size).toBe(12)
-    expect(await court.dispute.expansionOf(suit.id, key)).toBe(hex(sizedRoot('expansion', said)))
+    expect(await court.dispute.expansionOf(suit.id, key)).toBe(hex(sizedRoot('expansion', treeOf(said))))
     expect((await D.lead(duel, 0)).length).toBe(2 * 32)
     expect(await refused(duel, ['demandExpansion', duel.game, 0, 1, 0])).toBe('AlreadyCommitted')
     // A question of another size would have no answer, and an honest provider would lose over it.

@@ -40,7 +40,7 @@ const union = (...names: readonly string[]): Interface =>
   new Interface(names.flatMap((name) => [...(readArtifact(name).abi as InterfaceAbi as object[])]) as InterfaceAbi)
 
 /** Contracts of their own. Settlement and Dispute name each other, so one address is known before its contract is there. */
-export async function courtOn(given: EvmNode): Promise<Court> {
+export async function courtOn(given: EvmNode, referees: readonly Contract[] = []): Promise<Court> {
   const signer = new Wallet(hex(fill(DEPLOYER)), given.provider) as unknown as EvmNode['signer']
   const node = { ...given, signer }
   const judge = await deploy(node, 'test/Umpire')
@@ -52,7 +52,8 @@ export async function courtOn(given: EvmNode): Promise<Court> {
   const nonce = await given.provider.getTransactionCount(await signer.getAddress())
   const address = getCreateAddress({ from: await signer.getAddress(), nonce: nonce + 1 })
   const settled = await deploy(node, 'Settlement', address, await quorums.getAddress())
-  await deploy(node, 'Dispute', await settled.getAddress(), [await judge.getAddress()])
+  const judges = await Promise.all([judge, ...referees].map((one) => one.getAddress()))
+  await deploy(node, 'Dispute', await settled.getAddress(), judges)
   const at = await settled.getAddress()
   const settlement = new Contract(at, union('Settlement', 'Quorums'), signer)
   const dispute = new Contract(address, union('Dispute', 'Settlement', 'test/Umpire'), signer)
