@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Jobs, accountOn, connect, domainOf, idOf, type ResponderNews } from '../../src/chain/index.js'
+import { Jobs, accountOn, connect, domainOf, idOf } from '../../src/chain/index.js'
 import { gameOf } from '../../src/chain/disputes.js'
-import { equal } from '../../src/core/bytes.js'
 import { runFor } from '../../src/dispute/own-run.js'
 import { decode, encode, readerOf } from '../../src/receipt/bundle.js'
 import { sign as signJob } from '../../src/receipt/job.js'
@@ -10,16 +9,15 @@ import { reference } from '../../src/runtime/reference.js'
 import type { Work } from '../../src/trace/trace.js'
 import { dividing } from '../contracts/disputes.js'
 import { startNode, type EvmNode } from '../contracts/node.js'
-import type { Shape } from '../dispute/forge.js'
 import { lyingRun, lyingRuntime, type Lie } from '../dispute/liar.js'
 import { signerOf } from '../receipt/samples.js'
+import { BACK, HALF, about, refuted, survived } from './duels.js'
 import { mixture, valueOf } from './mixture.js'
 import {
   clear,
   filed,
   fromNow,
   gained,
-  lyingAt,
   owed,
   refusing,
   responding,
@@ -29,7 +27,6 @@ import {
   stopAll,
   until,
   watching,
-  type Filed,
 } from './stage.js'
 import {
   ALICE,
@@ -56,66 +53,27 @@ afterEach(stopAll)
 afterAll(() => node?.stop())
 beforeEach(() => clear(world, REQUESTER, ALICE, MALLORY, WATCHER, ANYBODY))
 
-/** The challenger's half of a slashed stake, and what the requester gets back. */
-const HALF = TERMS.stake / 2n
-const BACK = TERMS.payment + TERMS.stake - HALF
-
-const SHAPES: readonly Shape[] = [{}, { commitEvery: 2, operatorTrace: true }]
-const nameOf = ({ commitEvery = 1, operatorTrace = false }: Shape) =>
-  `${commitEvery} to a leaf${operatorTrace ? ', with values' : ''}`
-
-const about =
-  ({ claim: { id } }: Filed) =>
-  (news: { readonly claim?: Jobs.FiledClaim }): boolean =>
-    news.claim !== undefined && equal(news.claim.id, id)
-const isWon = ({ kind }: ResponderNews): boolean => kind === 'won'
-
 /** A product, a sum, a choice, a copy and arithmetic. */
 const OPS = ['MatMul', 'ReduceSum', 'ReduceMax', 'Gather', 'Relu'] as const
 
-describe.each(SHAPES.map((shape) => [nameOf(shape), shape] as const))('claims about runs of %s', (_, shape) => {
+describe('claims about runs', () => {
   const work = mixture({ steps: 3 })
-  const lieIn = (op: string): Lie => ({ step: 1, value: valueOf(work, op), element: 1, flip: 1 << 20 })
+  const lies = OPS.map((op): Lie => ({ step: 1, value: valueOf(work, op), element: 1, flip: 1 << 20 }))
 
-  test('with a lie in any sort of op, and nothing shown, are led to it', async () => {
-    const [watcher, mallory] = [await fromNow(world, WATCHER), await fromNow(world, MALLORY)]
-    const lies: Filed[] = []
-    for (const op of OPS) {
-      const run = await lyingRun(work, lieIn(op), shape)
-      lies.push(await filed(world, work, { by: MALLORY, run, ...shape }))
-    }
-    const before = await standing(world, WATCHER)
-    const watch = watching(watcher, { of: lies })
-    const answers = responding(mallory, lies)
-    for (const lie of lies) await watch.said('closed', about(lie))
-    for (const lie of lies) expect(await stateOf(world, lie)).toBe('slashed')
-    await later(world, DAY + 1)
-    for (const lie of lies) await watch.said('rewarded', about(lie))
-    await until('all is fetched', async () => (await owed(world, WATCHER)) === 0n)
-    await watch.stop()
-    await answers.stop()
-    expect(await gained(world, WATCHER, before)).toBe(HALF * BigInt(lies.length))
-    expect(await owed(world, REQUESTER)).toBe(BACK * BigInt(lies.length))
-    expect(await owed(world, MALLORY)).toBe(0n)
+  test('with a lie in any sort of op, of which nothing is shown, are led to it', async () => {
+    const filings = await Promise.all(lies.map(async (lie) => ({ run: await lyingRun(work, lie) })))
+    const faults = await refuted(world, work, filings)
+    expect(faults).toEqual([
+      'expansion.result',
+      'expansion.result',
+      expect.stringMatching(/^choice/),
+      'element.element',
+      'element.element',
+    ])
   })
 
   test('that are true survive challengers who compute falsely', async () => {
-    const [watcher, alice] = [await fromNow(world, WATCHER), await fromNow(world, ALICE)]
-    const run = await runFor(work, reference(), shape)
-    const claims: Filed[] = []
-    while (claims.length < OPS.length) claims.push(await filed(world, work, { by: ALICE, run, ...shape }))
-    const answers = responding(alice, claims)
-    const watches = claims.map((claim, i) => watching(watcher, { of: [claim], runtime: lyingAt(work, lieIn(OPS[i])) }))
-    for (const watch of watches)
-      expect(await watch.said('trouble')).toMatchObject({ error: { code: 'chain/reverted' } })
-    for (const claim of claims) expect(await stateOf(world, claim)).toBe('claimed')
-    await Promise.all(watches.map((watch) => watch.stop()))
-    await later(world, Number(TERMS.moveTime) + 1)
-    await until('all bonds are collected', () => answers.news.filter(isWon).length === claims.length)
-    await later(world, 3 * DAY)
-    for (const claim of claims) await answers.said('settled', about(claim))
-    await answers.stop()
-    expect(await owed(world, ALICE)).toBe((TERMS.payment + TERMS.stake + TERMS.bond) * BigInt(claims.length))
+    await survived(world, work, { shape: { commitEvery: 2, operatorTrace: true }, lies })
   })
 })
 

@@ -173,9 +173,18 @@ export interface WatchedBy {
 export function watching(connection: Connection, { runtime = reference(), of }: WatchedBy): Watching {
   const bundles = new Map(of.map(({ claim, bundle }) => [key(claim.id), bundle]))
   return atWork((signal, onProgress) =>
-    watchClaims(connection, { bundleOf: ({ id }) => bundles.get(key(id)), runtime, signal, onProgress }),
+    watchClaims(connection, {
+      bundleOf: ({ id }) => bundles.get(key(id)) ?? never(signal),
+      runtime,
+      signal,
+      onProgress,
+    }),
   )
 }
+
+/** Claims that are nobody's concern are not asked for again and again. */
+const never = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)))
 
 /** A provider answers for some claims. */
 export function responding(connection: Connection, of: readonly Filed[]): Responding {

@@ -11,22 +11,10 @@ import { runRoot } from '../../src/trace/step.js'
 import type { Work } from '../../src/trace/trace.js'
 import { fiftySteps } from '../autodiff/fifty.js'
 import { NETWORKS } from '../autodiff/networks.js'
+import { refuted, survived } from '../chain/duels.js'
 import { mixture, scheduled, valueOf } from '../chain/mixture.js'
-import {
-  clear,
-  filed,
-  fromNow,
-  gained,
-  owed,
-  responding,
-  standing,
-  stateOf,
-  stopAll,
-  until,
-  watching,
-} from '../chain/stage.js'
-import type { Filed, Filing } from '../chain/stage.js'
-import { DAY, MALLORY, REQUESTER, TERMS, WATCHER, later, worldOn, type World } from '../chain/world.js'
+import { stopAll } from '../chain/stage.js'
+import { worldOn, type World } from '../chain/world.js'
 import { startNode, type EvmNode } from '../contracts/node.js'
 import { asking, caseOf, jobOver, openCourt, type Answers, type Court } from '../dispute/arena.js'
 import { crafty } from '../dispute/crafty.js'
@@ -221,37 +209,6 @@ function wideOf({ values }: Program): number {
 // ---------------------------------------------------------------- on a chain
 
 describe('on a chain', () => {
-  const HALF = TERMS.stake / 2n
-  const BACK = TERMS.payment + TERMS.stake - HALF
-
-  /** Files false claims one after the other, has them watched and answered for, and looks at who was paid. */
-  async function refuted(work: Work, filings: readonly Omit<Filing, 'by'>[]): Promise<readonly string[]> {
-    await clear(world, REQUESTER, MALLORY, WATCHER)
-    const [watcher, mallory] = [await fromNow(world, WATCHER), await fromNow(world, MALLORY)]
-    const lies: Filed[] = []
-    for (const filing of filings) lies.push(await filed(world, work, { by: MALLORY, ...filing }))
-    const before = await standing(world, WATCHER)
-    const watch = watching(watcher, { of: lies })
-    const answers = responding(mallory, lies)
-    const faults: string[] = []
-    for (const { claim } of lies) {
-      const { proof } = await watch.said('proved', (news) => equal(news.claim.id, claim.id))
-      faults.push(`${proof.referee}.${proof.fault}`)
-    }
-    await until('no bond is out', async () => {
-      const open = await Promise.all(lies.map(({ claim: { id } }) => watcher.dispute.read('live', id)))
-      return open.every((games) => games === 0n)
-    })
-    await later(world, DAY + 1)
-    await until('all rewards', () => watch.news.filter(({ kind }) => kind === 'rewarded').length === lies.length)
-    await until('all is fetched', async () => (await owed(world, WATCHER)) === 0n)
-    await Promise.all([watch.stop(), answers.stop()])
-    for (const lie of lies) expect(await stateOf(world, lie)).toBe('slashed')
-    expect(await gained(world, WATCHER, before)).toBe(HALF * BigInt(lies.length))
-    expect(await owed(world, REQUESTER)).toBe(BACK * BigInt(lies.length))
-    return faults
-  }
-
   test('a lie in each sort of op of a transformer in training is led to', { timeout: 120_000 }, async () => {
     const work = training('transformer')
     const shape = { commitEvery: 2, operatorTrace: true }
@@ -260,7 +217,7 @@ describe('on a chain', () => {
       const run = await lyingRun(work, { step: 1, value: valueOf(work, op), element: 0 }, shape)
       filings.push({ run, ...shape })
     }
-    expect((await refuted(work, filings)).map((fault) => fault.split('.')[0])).toEqual([
+    expect((await refuted(world, work, filings)).map((fault) => fault.split('.')[0])).toEqual([
       'expansion',
       'expansion',
       'expansion',
@@ -304,7 +261,7 @@ describe('on a chain', () => {
       ...runs.map((run) => ({ run, ...shape })),
       ...claims.map((forge) => ({ run: honest, forge, ...shape })),
     ]
-    expect(await refuted(work, filings)).toEqual([
+    expect(await refuted(world, work, filings)).toEqual([
       ...all.map(([fault]) => fault),
       'binding.finalState',
       'binding.outputs',
@@ -324,6 +281,13 @@ describe('on a chain', () => {
       run: async (actual: Work) => forged(await runFor(actual, reference(), shape), forgery, shape),
       ...shape,
     }))
-    expect(await refuted(work, filings)).toEqual(forgeries.map(([fault]) => fault))
+    expect(await refuted(world, work, filings)).toEqual(forgeries.map(([fault]) => fault))
+  })
+
+  test.each([SHAPES[1], SHAPES[2]])('true claims survive challengers who compute falsely: %o', { timeout: 60_000 }, async (shape) => {
+    const work = mixture({ steps: 4 })
+    const ops = ['Gather', 'MatMul', 'Add', 'Relu', 'ReduceMax', 'ReduceSum', 'Transpose', 'Mul', 'Sub']
+    const placed = ops.map((op): Lie => ({ step: 1, value: valueOf(work, op), element: 1, flip: 1 << 20 }))
+    await survived(world, work, { shape, lies: placed })
   })
 })
