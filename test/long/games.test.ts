@@ -284,10 +284,14 @@ describe('on a chain', () => {
     expect(await refuted(world, work, filings)).toEqual(forgeries.map(([fault]) => fault))
   })
 
-  test.each([SHAPES[1], SHAPES[2]])('true claims survive challengers who compute falsely: %o', { timeout: 60_000 }, async (shape) => {
-    const work = mixture({ steps: 4 })
-    const ops = ['Gather', 'MatMul', 'Add', 'Relu', 'ReduceMax', 'ReduceSum', 'Transpose', 'Mul', 'Sub']
-    const placed = ops.map((op): Lie => ({ step: 1, value: valueOf(work, op), element: 1, flip: 1 << 20 }))
-    await survived(world, work, { shape, lies: placed })
-  })
+  test.each([SHAPES[1], SHAPES[2]])(
+    'true claims survive challengers who compute falsely: %o',
+    { timeout: 60_000 },
+    async (shape) => {
+      const work = mixture({ steps: 4 })
+      const ops = ['Gather', 'MatMul', 'Add', 'Relu', 'ReduceMax', 'ReduceSum', 'Transpose', 'Mul', 'Sub']
+      const placed = ops.map((op): Lie => ({ step: 1, value: valueOf(work, op), element: 1, flip: 1 << 20 }))
+      await survived(world, work, { shape, lies: placed })
+    },
+  )
 })
