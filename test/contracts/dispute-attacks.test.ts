@@ -57,7 +57,12 @@ async function found(): Promise<void> {
 
 const claimed = (making: Partial<D.Suing> = {}) => D.claimedBy(court, GROWING, { by: alice, run: honest, ...making })
 /** After a transaction of a contract that the test deployed. */
-const did = async (sent: Promise<{ hash: string }>) => mined(node.provider, (await sent).hash)
+async function did(sent: Promise<{ hash: string }>): Promise<void> {
+  expect((await mined(node.provider, (await sent).hash)).status).toBe(1)
+}
+/** A contract calls. What it costs is not estimated: a second later it may be more. */
+const runs = (by: Contract, to: Contract, data: string, value = 0n): Promise<void> =>
+  did(by.run(to.target, data, { value, gasLimit: 3_000_000 }) as Promise<{ hash: string }>)
 const does = (call: readonly [string, ...unknown[]], from: Actor = anybody) =>
   S.send(court, call, { from, to: court.dispute })
 const no = (call: readonly [string, ...unknown[]], from: Actor = anybody) =>
@@ -76,8 +81,8 @@ describe('a challenger that is a contract', () => {
     const suit = await claimed()
     const game = (await court.dispute.games()) as bigint
     const opening = encoded(court.dispute, 'open', ...suit.opening)
-    await did(attacker.run(court.dispute.target, opening, { value: TERMS.bond }))
-    await did(attacker.run(court.dispute.target, encoded(court.dispute, 'demandRun', game)))
+    await runs(attacker, court.dispute, opening, TERMS.bond)
+    await runs(attacker, court.dispute, encoded(court.dispute, 'demandRun', game))
     await S.mineAt(court, Number((await court.dispute.deadlineOf(game)) as bigint) + 1)
     await does(['provideTimedOut', game, suit.terms])
     await does(['close', game])
@@ -99,14 +104,14 @@ describe('a challenger that is a contract', () => {
     ] as const
     const [first, ...others] = again
     await did(attacker.callOnReceipt(court.dispute.target, first[0]))
-    await did(attacker.run(court.dispute.target, withdrawal))
+    await runs(attacker, court.dispute, withdrawal)
     expect([await attacker.went(), await attacker.answer()]).toEqual([false, first[1]])
     expect(await node.provider.getBalance(address)).toBe(TERMS.bond)
     expect(await S.held(court, TERMS, court.dispute)).toBe(before - TERMS.bond)
     for (const [data, answer] of others) {
       const [another, itself] = await winner()
       await did(another.callOnReceipt(court.dispute.target, data))
-      await did(another.run(court.dispute.target, withdrawal))
+      await runs(another, court.dispute, withdrawal)
       expect([await another.went(), await another.answer()]).toEqual([false, answer])
       expect(await node.provider.getBalance(itself)).toBe(TERMS.bond)
     }
@@ -115,7 +120,7 @@ describe('a challenger that is a contract', () => {
   test('and fetches its bond while its reward comes has each of them once', async () => {
     const [attacker, address] = await winner()
     await did(attacker.callOnReceipt(court.dispute.target, encoded(court.dispute, 'withdraw', ZeroAddress)))
-    await did(attacker.run(court.settlement.target, encoded(court.settlement, 'withdraw', ZeroAddress)))
+    await runs(attacker, court.settlement, encoded(court.settlement, 'withdraw', ZeroAddress))
     // The bond's coming calls back once more, when there is nothing left.
     expect(await node.provider.getBalance(address)).toBe(TERMS.bond + TERMS.stake / 2n)
     expect(await creditOf(court.dispute, address)).toBe(0n)
@@ -128,7 +133,7 @@ describe('a challenger that is a contract', () => {
     const itself = { ...anybody, address }
     expect(await no(['withdraw', ZeroAddress], itself)).toBe('TransferFailed')
     const before = await node.provider.getBalance(carol.address)
-    await did(attacker.run(court.dispute.target, encoded(court.dispute, 'withdrawTo', ZeroAddress, carol.address)))
+    await runs(attacker, court.dispute, encoded(court.dispute, 'withdrawTo', ZeroAddress, carol.address))
     expect((await node.provider.getBalance(carol.address)) - before).toBe(TERMS.bond)
   })
 })
