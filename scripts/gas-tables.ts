@@ -69,17 +69,19 @@ export function expansionTable(snapshot = gasSnapshot()): Promise<string> {
   return pretty(fill(textOf('docs/disputes.md'), 'expansion-gas', text.join('\n\n')), 'docs/disputes.md')
 }
 
-/** Writes figures and tables. */
+/** Writes figures and tables; of cases that were not measured the committed ones stay. */
 export async function writeGas(cases: Readonly<Record<string, Measured>>): Promise<void> {
   const { version } = createRequire(import.meta.url)('@foundry-rs/anvil/package.json') as { version: string }
   const processors = cpus()
+  const known = gasSnapshot().cases
+  const all = Object.keys(GAS_CASES).map((name) => [name, cases[name] ?? known[name]] as const)
   const snapshot: GasSnapshot = {
     date: new Date().toISOString().slice(0, 10),
     machine: `${processors[0]?.model.trim() ?? 'unknown processor'} x ${processors.length}`,
     compiler: readArtifact('Dispute').compiler,
     evm: SETTINGS.evmVersion,
     node: `anvil ${version}`,
-    cases,
+    cases: Object.fromEntries(all),
   }
   await write(SNAPSHOT, JSON.stringify(snapshot))
   await writeTables()

@@ -20,6 +20,8 @@ import { deploy } from './node.js'
 /** Values of the program beside those of the node. */
 const IDLE = { idle: 1000 }
 const SQUARE = [2048, 2048]
+/** As many elements with the longest form (docs/formats.md). */
+const DEEP = [4, 4, 4, 4, 4, 4, 32, 32]
 /** Somewhere in the middle. */
 const ELEMENT = 1500 * 2048 + 777
 
@@ -104,6 +106,12 @@ export async function elementwiseCosts(court: GasCourt): Promise<readonly ProofC
   return found
 }
 
+/** The same of rank 8, whose forms are the longest. */
+export async function deepCosts(court: GasCourt): Promise<readonly ProofCost[]> {
+  const inputs = [1, 2].map((seed) => dense('float64', DEEP, seed))
+  return [await elementCost(court, { op: 'Mul', inputs }, { element: ELEMENT })]
+}
+
 /** The op with three operands: of each a full tile, although one of them is not read. */
 export async function selectionCosts(court: GasCourt): Promise<readonly ProofCost[]> {
   const found: ProofCost[] = []
@@ -112,7 +120,9 @@ export async function selectionCosts(court: GasCourt): Promise<readonly ProofCos
     const cost = await elementCost(court, { op: 'Where', inputs }, { element: ELEMENT, right: at(inputs[1], ELEMENT) })
     found.push({ ...cost, fault: `Where ${dtype}` })
   }
-  return found
+  const inputs = [dense('bool', DEEP, 1), dense('float64', DEEP, 1), dense('float64', DEEP, 2)]
+  const deep = await elementCost(court, { op: 'Where', inputs }, { element: ELEMENT })
+  return [...found, { ...deep, fault: 'Where of rank 8' }]
 }
 
 // ---------------------------------------------------------------- elementary
@@ -180,8 +190,8 @@ export async function elementaryCosts(court: GasCourt, dearest: readonly Arithme
 
 // ---------------------------------------------------------------- copied
 
-/** Operands of a Concat: with more the leaves of those before do not fit (docs/contracts.md). */
-export const CONCATENATED = 14
+/** Operands of a Concat: a node has no more (docs/formats.md). */
+const CONCATENATED = 8
 
 /** Places along an axis, 1234 at the element that is read and dense elsewhere. */
 const indicesOf = (dims: readonly number[], element: number): Tensor =>
@@ -191,9 +201,14 @@ interface Copy extends Node {
   readonly element: number
 }
 
+/** The last element of a Concat of so many operands. */
+function concat(count: number): Copy {
+  const inputs = Array.from({ length: count }, (_, i) => dense('float32', [128, 2048], i + 1))
+  return { op: 'Concat', inputs, attributes: { axis: 0 }, element: 128 * count * 2048 - 1 }
+}
+
 function copies(): readonly Copy[] {
   const x = dense('float64', SQUARE, 1)
-  const parts = Array.from({ length: CONCATENATED }, (_, i) => dense('float32', [128, 2048], i + 1))
   const deep = dense('float32', [8, 8, 8, 8, 8, 8, 4, 4], 1)
   return [
     { op: 'Reshape', inputs: [x], attributes: { shape: [1024, 4096] }, element: ELEMENT },
@@ -201,7 +216,7 @@ function copies(): readonly Copy[] {
     { op: 'Slice', inputs: [x], attributes: { starts: [2047, 1], ends: [-1, 2048], steps: [-1, 1] }, element: ELEMENT },
     { op: 'Expand', inputs: [dense('float32', [2048, 1], 1)], attributes: { shape: SQUARE }, element: ELEMENT },
     { op: 'Pad', inputs: [x, dense('float64', [], 2)], attributes: { pads: [1, 2, 0, 3] }, element: ELEMENT },
-    { op: 'Concat', inputs: parts, attributes: { axis: 0 }, element: 128 * CONCATENATED * 2048 - 1 },
+    concat(CONCATENATED),
     { op: 'Gather', inputs: [x, indicesOf([2048], 1500)], attributes: { axis: 0 }, element: ELEMENT },
     { op: 'GatherElements', inputs: [x, indicesOf(SQUARE, ELEMENT)], attributes: { axis: 0 }, element: ELEMENT },
   ]

@@ -7,7 +7,7 @@ import { GAS_CASES, type Measured, type Part } from './gas.js'
 const over = (what: string, found: number | undefined, most: number | undefined): readonly string[] =>
   found === undefined || most === undefined || found <= most ? [] : [`${what} is ${found}, not at most ${most}`]
 
-const overPart = (what: string, found: Part, most: Part): readonly string[] => [
+const overPart = (what: string, found: Part, most: Partial<Part>): readonly string[] => [
   ...over(`gas of ${what}`, found.gas, most.gas),
   ...over(`calldata of ${what}`, found.calldata, most.calldata),
 ]

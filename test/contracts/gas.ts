@@ -8,6 +8,7 @@ import { LARGE, expansionCosts } from './expansion-costs.js'
 import {
   choiceCosts,
   copyCosts,
+  deepCosts,
   dearestArguments,
   elementaryCosts,
   elementwiseCosts,
@@ -34,8 +35,8 @@ export interface Measured extends Part {
 export interface GasCase {
   /** What is counted, in words. */
   readonly counts: string
-  /** What it may take. */
-  readonly limit: Part
+  /** What it may take, where that was said before. */
+  readonly limit: Partial<Part>
   measure(court: GasCourt): Promise<Measured>
 }
 
@@ -123,6 +124,11 @@ function descent(rounds: readonly Round[]): Measured {
   return { ...most(roundsOf(rounds.filter(isDescent))), parts: roundsOf(rounds) }
 }
 
+/** The dearest round of one sort. */
+function named(rounds: readonly Round[], name: string): Measured {
+  return { ...roundsOf(rounds)[name], dearest: name, parts: {} }
+}
+
 function moves(rounds: readonly Round[]): Measured {
   const parts: Record<string, Part> = {}
   for (const { move, answer, question, answered } of rounds)
@@ -168,18 +174,23 @@ export const GAS_CASES: Readonly<Record<string, GasCase>> = {
     limit: { gas: 700_000, calldata: FAULT.calldata },
     measure: async (court) => measuredOf(await elementwiseCosts(court)),
   },
+  'elementwise-rank-8': {
+    counts: 'the same of rank 8, as many elements: each of three forms is six words longer',
+    limit: FAULT,
+    measure: async (court) => measuredOf(await deepCosts(court)),
+  },
   'elementwise-3': {
-    counts: 'the same, of three operands (Where)',
+    counts: 'element computed from three operands (Where), of rank 8 too',
     limit: { gas: 900_000, calldata: FAULT.calldata },
     measure: async (court) => measuredOf(await selectionCosts(court)),
   },
   elementary: {
-    counts: 'the same, of an elementary function at its dearest argument',
+    counts: 'element of 2,048 x 2,048 of an elementary function, at its dearest argument',
     limit: { gas: 700_000, calldata: FAULT.calldata },
     measure: async (court) => measuredOf(await elementaryCosts(court, await argumentsOn(court))),
   },
   copies: {
-    counts: 'element that is copied: Gather, Concat of 14 operands, and the like',
+    counts: 'element that is copied: Gather, Concat of 8 operands, and the like',
     limit: FAULT,
     measure: async (court) => measuredOf(await copyCosts(court)),
   },
@@ -201,10 +212,30 @@ export const GAS_CASES: Readonly<Record<string, GasCase>> = {
     limit: { gas: 200_000 },
     measure: async (court) => descent(await roundsOn(court)),
   },
+  'descent-first': {
+    counts: 'the same of the first question, whose words of storage are fresh',
+    limit: {},
+    measure: async (court) => named(await roundsOn(court), 'demandRun, answerChildren'),
+  },
+  'descent-tile': {
+    counts: 'question and answer of a game from a node to a tile of 4,096 bytes',
+    limit: {},
+    measure: async (court) => named(await roundsOn(court), 'descend, answerLeaf'),
+  },
   'descent-move': {
     counts: 'any one transaction of a game, the answer with a tile of 4,096 bytes among them',
     limit: { gas: 200_000 },
     measure: async (court) => moves(await roundsOn(court)),
+  },
+  'post-job': {
+    counts: 'a job posted with its payment',
+    limit: {},
+    measure: async (court) => together(await optimisticBill(court), 'post'),
+  },
+  'take-job': {
+    counts: 'a job taken with its stake',
+    limit: {},
+    measure: async (court) => together(await optimisticBill(court), 'take'),
   },
   'settle-optimistic': {
     counts: 'a claim filed and, when its window is over, settled: two transactions',
@@ -220,6 +251,11 @@ export const GAS_CASES: Readonly<Record<string, GasCase>> = {
     counts: 'a payment out of a batch of 1,000, fetched by its provider; the words of marks are prepared',
     limit: { gas: 60_000 },
     measure: async (court) => together(await batchBill(court), 'collect'),
+  },
+  'settle-from-batch-first': {
+    counts: 'the same where nobody prepared the word of marks: at most one payment of 255',
+    limit: {},
+    measure: async (court) => together(await batchBill(court), 'unprepared'),
   },
 }
 
