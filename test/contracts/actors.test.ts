@@ -6,7 +6,7 @@ import type { Contract } from 'ethers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OwnRun } from '../../src/dispute/book.js'
 import type { FaultProof } from '../../src/dispute/proof.js'
-import type { Ask, Move } from '../../src/dispute/question.js'
+import type { Ask } from '../../src/dispute/question.js'
 import { runFor } from '../../src/dispute/own-run.js'
 import { findFault } from '../../src/dispute/search.js'
 import { reference } from '../../src/runtime/reference.js'
@@ -118,26 +118,6 @@ const stateOf = (suit: D.Suit) => S.stateOf(court, suit, suit.by)
 
 // ---------------------------------------------------------------- real proofs
 
-/** Arguments of a move as the contract takes them, behind the game's number. */
-function argumentsOf(move: Move): unknown[] {
-  switch (move.name) {
-    case 'demandRun':
-      return []
-    case 'demandTrace':
-      return [move.leaf]
-    case 'demandExpansion':
-      return [move.step, move.value, move.element]
-    case 'descend':
-      return [{ run: move.run, index: move.index, hash: move.hash, path: move.path }]
-    case 'descendStep':
-      return [move.step, move.field]
-    case 'descendItem':
-      return [move.item]
-    case 'descendTensor':
-      return [move.form, move.root]
-  }
-}
-
 const MIXED = mixture({ steps: 4 })
 const MIXED_MODEL = { computation: MIXED, commitEvery: 2, operatorTrace: true }
 
@@ -151,7 +131,7 @@ const mixedClaim = async (run: OwnRun) =>
 async function searches(duel: D.Duel, own: OwnRun): Promise<FaultProof> {
   const { suit } = duel
   const ask: Ask = async (move) => {
-    const answer = await D.ask(duel, move.name, ...argumentsOf(move))
+    const answer = await D.ask(duel, move.name, ...D.argumentsOf(move))
     if (move.name !== 'demandTrace' || answer.name !== 'answerChildren') return answer
     // It was committed in another game, so the contract asked for its list.
     const { question } = await D.standing(duel)

@@ -13,7 +13,7 @@ import { tensor, type Tensor } from '../../src/core/tensor.js'
 import { Book, type Demand, type OwnRun } from '../../src/dispute/book.js'
 import { openHeader } from '../../src/dispute/openings.js'
 import { runFor } from '../../src/dispute/own-run.js'
-import type { Answer } from '../../src/dispute/question.js'
+import type { Answer, Move } from '../../src/dispute/question.js'
 import { Builder } from '../../src/exact/builder.js'
 import { hash as hashProgram } from '../../src/exact/format.js'
 import { REASONS } from '../../src/exact/op.js'
@@ -241,7 +241,7 @@ export interface Duel {
   readonly suit: Suit
   readonly by: Actor
   readonly game: bigint
-  readonly book: Book
+  readonly book: Pick<Book, 'answer' | 'commit'>
   /** What the provider said last. */
   last: Answer | undefined
   /** Most gas that a function took. */
@@ -295,6 +295,26 @@ const note = ({ gas }: Duel, name: string, { gasUsed }: TransactionReceipt): voi
 export async function move(duel: Duel, name: string, ...values: unknown[]): Promise<void> {
   const { court, by, game } = duel
   note(duel, name, await S.send(court, [name, game, ...values], { from: by, to: court.dispute }))
+}
+
+/** Arguments of a move as the contract takes them, behind the game's number. */
+export function argumentsOf(move: Move): unknown[] {
+  switch (move.name) {
+    case 'demandRun':
+      return []
+    case 'demandTrace':
+      return [move.leaf]
+    case 'demandExpansion':
+      return [move.step, move.value, move.element]
+    case 'descend':
+      return [{ run: move.run, index: move.index, hash: move.hash, path: move.path }]
+    case 'descendStep':
+      return [move.step, move.field]
+    case 'descendItem':
+      return [move.item]
+    case 'descendTensor':
+      return [move.form, move.root]
+  }
 }
 
 /** The answer that the provider's book holds. */
