@@ -175,7 +175,7 @@ export const GAS_CASES: Readonly<Record<string, GasCase>> = {
     measure: async (court) => measuredOf(await elementwiseCosts(court)),
   },
   'elementwise-rank-8': {
-    counts: 'the same of rank 8, as many elements: each of three forms is six words longer',
+    counts: 'the same of rank 8, as many elements: longer forms, more index arithmetic',
     limit: FAULT,
     measure: async (court) => measuredOf(await deepCosts(court)),
   },
