@@ -2,6 +2,7 @@ import { AbiCoder, ZeroAddress, keccak256 } from 'ethers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { textOf } from '../../scripts/markdown.js'
 import { ZERO32, equal, type Bytes32 } from '../../src/core/bytes.js'
+import { tensor } from '../../src/core/tensor.js'
 import type { OwnRun } from '../../src/dispute/book.js'
 import { formOf, openHeader, openValue } from '../../src/dispute/openings.js'
 import { runFor } from '../../src/dispute/own-run.js'
@@ -340,6 +341,23 @@ describe('the descent', () => {
     expectCheap(duel)
   })
 
+  test('costs at most 200,000 gas a round with 64 children and a tile without a zero byte', async () => {
+    // No byte of 1.1 is zero, so its tiles cost most.
+    const full = tensor('float32', [1024], new Array<number>(1024).fill(1.1))
+    const computation = { ...D.growing(64, 1024), state: [full] }
+    const suit = await D.claimedBy(court, { computation, operatorTrace: true }, { by: alice })
+    const duel = await D.openGame(court, suit, bob)
+    const run = await D.ask(duel, 'demandRun')
+    expect(run.name === 'answerChildren' && run.children.length).toBe(64)
+    const step = decodeStep(await D.lead(duel, 0))
+    expect(await downField(duel, step, 0)).toEqual(['list', 'leaf', 'digest', 'leaf'])
+    const { last } = duel
+    expect(last?.name === 'answerLeaf' && last.leaf.every((byte) => byte !== 0) && last.leaf.length).toBe(4096)
+    await D.ask(duel, 'demandTrace', 63)
+    await D.ask(duel, 'demandExpansion', 0, 2, 0)
+    expectCheap(duel)
+  })
+
   test('goes through a trace that is committed once and stands for every game', async () => {
     const suit = await claimed()
     const [one, two] = [await D.openGame(court, suit, bob), await D.openGame(court, suit, carol)]
@@ -453,6 +471,7 @@ describe('the descent', () => {
       await D.ask(duel, 'demandTrace', refusedLeaf)
       const traced = decodeStep(await D.lead(duel, 2 % commitEvery))
       const said = await D.ask(duel, 'descendStep', traced, 4)
+      expectCheap(duel)
       expect(said).toEqual({ name: 'answerRefusal', refusal: suit.run.refusal })
       expect(await refused(duel, ['descend', duel.game, { run: 1, index: 0, hash: fill(1), path: [] }])).toBe(
         'RootMismatch',
@@ -643,6 +662,31 @@ describe('wrong moves and answers', () => {
     expect(await refused(duel, ['descendTensor', duel.game, said.form, said.root])).toBe('WrongAnswer')
   })
 
+  test('a leaf that no proof could show is no answer, though it has the hash that was asked for', async () => {
+    // A run of one leaf, which is a step with a byte more, one less, or with an index that no step has.
+    const step = encodeStep(honest.leaves[0])
+    const leaves = [Uint8Array.from([...step, 0]), step.slice(1), step.map((byte, i) => (i === 0 ? 1 : byte))]
+    for (const leaf of leaves) {
+      const run = sizedRoot('run', { size: 3, root: rootFrom([hashLeaf(leaf), D.noise(1), D.noise(2)]) })
+      const duel = await D.openGame(court, await claimed({ forge: { run } }), bob)
+      const hashes = [hashLeaf(leaf), D.noise(1), D.noise(2)]
+      await D.move(duel, 'demandRun')
+      await does(['answerChildren', duel.game, hashes], alice)
+      await D.move(duel, 'descend', D.downTo(hashes, 3, 0))
+      expect(await refused(duel, ['answerLeaf', duel.game, leaf], alice)).toBe('WrongAnswer')
+    }
+    const suit = await claimed()
+    const duel = await D.openGame(court, suit, bob)
+    const long = new Uint8Array(4097)
+    const key = keccak256(AbiCoder.defaultAbiCoder().encode(['uint64', 'uint32', 'uint64'], [0, 2, 0]))
+    await D.move(duel, 'demandExpansion', 0, 2, 0)
+    await does(['answerCommitment', duel.game, 1, hashLeaf(long)], alice)
+    await D.move(duel, 'resumeExpansion', key, 1, hashLeaf(long))
+    await does(['answerChildren', duel.game, [hashLeaf(long)]], alice)
+    await D.move(duel, 'descend', { run: 1, index: 0, hash: hashLeaf(long), path: [] })
+    expect(await refused(duel, ['answerLeaf', duel.game, long], alice)).toBe('WrongAnswer')
+  })
+
   test('a tensor without elements has no tiles to ask for', async () => {
     const computation = D.growing(1, 0)
     const suit = await D.claimedBy(court, { computation }, { by: alice })
@@ -756,6 +800,15 @@ test('a claim that an auditor refuted ends its games, and every challenger has i
   await does(['close', duel.game])
   expect((await credit(bob)) - before).toBe(TERMS.bond)
   expect(await no(['payReward', suit.id, suit.terms])).toBe('TooEarly')
+})
+
+test('every move and every answer was measured', () => {
+  const { fragments } = court.dispute.interface
+  const names = fragments.map((one) => ('name' in one ? (one.name as string) : ''))
+  const rounds = names.filter((name) => /^(demand|descend|resume|answer)/.test(name))
+  expect(new Set(rounds).size).toBe(13)
+  expect(rounds.filter((name) => !most.has(name))).toEqual([])
+  for (const [name, gas] of most) if (name !== 'open') expect([name, gas <= MOST_GAS]).toEqual([name, true])
 })
 
 test('every error that Dispute.sol declares was met', () => {
