@@ -9,6 +9,7 @@ import { demandBeacon } from '../data/schedule.js'
 import type { Challenge } from '../dispute/scene.js'
 import { findFault } from '../dispute/search.js'
 import { runFor } from '../dispute/own-run.js'
+import { wayOf } from '../dispute/way.js'
 import type { OwnRun } from '../dispute/book.js'
 import type { FaultProof } from '../dispute/proof.js'
 import type { Answer, Ask, Move } from '../dispute/question.js'
@@ -157,7 +158,7 @@ async function challenge(watch: Watch, claim: FiledClaim): Promise<void> {
   const known = await waitForWork(watch, claim, job)
   if (known === undefined) return
   const of = await challengeOf(watch, { claim, job, ...known })
-  const game = new Questions(watch, claim, job)
+  const game = new Questions(watch, claim, { job, own: of.own })
   const published = known.bundle && publishedAnswers(known.bundle, claim.claim)
   try {
     const proof = await findFault(of, published === undefined ? game.ask : publishedFirst(published, game.ask))
@@ -252,11 +253,15 @@ class Questions {
   readonly #watch: Watch
   readonly #claim: FiledClaim
   readonly #job: PostedJob
+  /** Questions of the longest way down. */
+  readonly #way: number
   #over: Promise<{ readonly game: bigint; readonly ask: Ask }> | undefined
   /** The game, as soon as there is one. */
   number = 0n
 
-  constructor(watch: Watch, claim: FiledClaim, job: PostedJob) {
+  constructor(watch: Watch, claim: FiledClaim, { job, own }: { readonly job: PostedJob; readonly own: OwnRun }) {
+    const { steps, commitEvery } = job.job
+    this.#way = wayOf(own.program, { steps: Number(steps), commitEvery: Number(commitEvery) })
     this.#watch = watch
     this.#claim = claim
     this.#job = job
@@ -273,7 +278,7 @@ class Questions {
     const claim = this.#claim
     const { terms } = this.#job
     const known = await ownGames(this.#watch, claim)
-    const game = known.find(({ isOpen }) => isOpen)?.game ?? (await this.#begin())
+    const game = known.find(({ left }) => left >= this.#way)?.game ?? (await this.#begin())
     this.number = game
     const own: OwnGame = { game, id: claim.id, terms }
     const onProgress = (said: { move: Move; answer?: Answer }) =>
@@ -293,12 +298,12 @@ class Questions {
 
 interface GameOfOwn {
   readonly game: bigint
-  /** True where the whole way down may still be asked in it. */
-  readonly isOpen: boolean
+  /** Questions that may still be asked in it: none where it is late. */
+  readonly left: number
 }
 
-/** Questions of the longest way down, with room to spare; of a game's 40. */
-const [LONGEST_WAY, MAX_QUESTIONS] = [28, 40]
+/** Of a game, as the contract has it. */
+const MAX_QUESTIONS = 40
 
 /** The account's games against a claim that are not over. */
 async function ownGames({ connection, account }: Watch, { id }: FiledClaim): Promise<readonly GameOfOwn[]> {
@@ -309,7 +314,7 @@ async function ownGames({ connection, account }: Watch, { id }: FiledClaim): Pro
     const { over, questions, providerMoves } = await disputes.gameOf(connection, values.game)
     if (over) continue
     const inTime = providerMoves || (await headOf(connection)).time < (await dispute.read('deadlineOf', values.game))
-    games.push({ game: values.game, isOpen: inTime && questions + LONGEST_WAY <= MAX_QUESTIONS })
+    games.push({ game: values.game, left: inTime ? MAX_QUESTIONS - questions : 0 })
   }
   return games
 }
