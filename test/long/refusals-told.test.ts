@@ -27,7 +27,7 @@ import {
   edited,
   type Claimed,
 } from '../dispute/refusing.js'
-import { startNode, type EvmNode } from './node.js'
+import { startNode, type EvmNode } from '../contracts/node.js'
 
 let node: EvmNode
 let court: Court
@@ -56,7 +56,7 @@ describe.each(SHAPES.map((shape, i) => [nameOf(shape), shape, i] as const))('a r
     },
   )
 
-  // All of them in all shapes stand in test/long.
+  // All of them in all shapes: contracts-refusals.test.ts.
   const here = REFUSED.filter((of, k) => SOME.includes(of) || k % SHAPES.length === i)
   test.each(here.map((of) => [of.name, of] as const))('%s: cannot be told falsely', async (_name, of) => {
     const suit = { court, of, challenger: await honestOf(of, shape), shape }
@@ -71,7 +71,7 @@ test.each(REFUSED.map((of, i) => [of.name, of, i] as const))(
   async (_name, of, i) => {
     const shape = SHAPES[i % SHAPES.length]
     const suit = { court, of, challenger: await honestOf(of, shape), shape }
-    // Every place stands in test/long.
+    // Every place: contracts-refusals.test.ts.
     for (const place of placesIn(of).filter((_, k) => k % 71 === i))
       for (const said of await falsePlace(suit, place))
         expect([place, said]).toEqual([place, expect.stringMatching(/: false claim$/)])
