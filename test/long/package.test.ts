@@ -43,6 +43,7 @@ const SOURCES = [
   'README.md',
   'LICENSE',
   'src',
+  'contracts',
   'tsconfig.json',
   'tsconfig.build.json',
 ]
@@ -107,8 +108,8 @@ describe('the package', () => {
   test('holds what it needs and nothing of the workshop', async () => {
     const listing = (await run('tar', ['-tzf', tarball], folder)).trim().split('\n')
     const tops = new Set(listing.map((path) => path.split('/')[1]))
-    expect([...tops].sort()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json'])
-    expect(listing.filter((path) => /\.test\.|\.map$/.test(path))).toEqual([])
+    expect([...tops].sort()).toEqual(['LICENSE', 'README.md', 'contracts', 'dist', 'package.json'])
+    expect(listing.filter((path) => /\.test\.|\.map$|contracts\/(.*\/)?test\//.test(path))).toEqual([])
   })
 })
 
@@ -134,6 +135,16 @@ describe.each([
   test('every entry point can be imported', async () => {
     await run(bin('esbuild'), ['entries.ts', '--outfile=entries.js', '--format=esm'], project)
     expect(await run(process.execPath, ['entries.js'], project)).toBe('true\n'.repeat(entries().size))
+  })
+
+  test('contracts are there as sources, and as code that can be deployed', async () => {
+    const script = `import { existsSync } from 'node:fs'
+      import { fileURLToPath } from 'node:url'
+      import { codeOf } from 'countersign/disk'
+      const { deployedBytecode } = await codeOf('Dispute')
+      console.log(deployedBytecode.length > 20_000, existsSync(fileURLToPath(import.meta.resolve('countersign/contracts/Dispute.sol'))))`
+    writeFileSync(join(project, 'contracts.mjs'), script)
+    expect(await run(process.execPath, ['contracts.mjs'], project)).toBe('true true\n')
   })
 
   test('the command line checks the receipt that the snippet wrote', async () => {
