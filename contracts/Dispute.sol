@@ -115,10 +115,11 @@ contract Dispute is Vault, IRecords, IDispute {
     uint64 public constant PRIORITY = 1 days;
     /// @notice What a clock holds at least after a move, beside the time to compute again.
     uint64 public constant EXTENSION = 3 hours;
-    /// @notice Questions of one game: the longest descent (run, leaf, trace, step, values, digest, tiles, tile, expansion, piece) has fewer.
+    /// @notice Questions of one game: the longest descent (run, leaf, its inputs, trace, step, values, digest, tiles, tile, expansion, piece) has no more.
     uint8 public constant MAX_QUESTIONS = 40;
-    /// @notice With each open game on a claim the next bond doubles, so often and not more: small bonds must not shut out the next challenger.
-    uint256 public constant MAX_DOUBLINGS = 32;
+    /// @notice With each open game on a claim the next bond doubles, so often and not more: a liar that plays against itself must not raise the
+    /// bond out of anybody's reach, and an honest provider is paid for every game by its first bond already.
+    uint256 public constant MAX_DOUBLINGS = 6;
 
     uint256 private constant CASE_WORDS = 15;
     uint256 private constant MAX_LEAF = 4096;

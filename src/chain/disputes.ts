@@ -157,7 +157,7 @@ export interface Opening {
 }
 
 /** So many open games on a claim double the bond of the next, as in the contract. */
-const MAX_DOUBLINGS = 32n
+const MAX_DOUBLINGS = 6n
 
 /** So often somebody else may open a game between one's look at the bond and the transaction. */
 const MAX_RACES = 16

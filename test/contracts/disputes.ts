@@ -248,7 +248,7 @@ export interface Duel {
   readonly gas: Map<string, number>
 }
 
-export const bondOf = ({ terms }: Work, others = 0): bigint => terms.bond << BigInt(others)
+export const bondOf = ({ terms }: Work, others = 0): bigint => terms.bond << BigInt(Math.min(others, 6))
 
 /** Opens a game. */
 export async function openGame(court: Court, suit: Suit, by: Actor): Promise<Duel> {

@@ -568,7 +568,7 @@ function open(m: Ledger, call: Call): void {
   demand(state === 'Claimed', 'NotClaimed')
   demand(m.now <= closes, 'WindowClosed')
   demand(!call.otherTerms, 'WrongTerms')
-  const bond = deal.bond << BigInt(Math.min(liveOf(m, call.job, call.provider).length, 32))
+  const bond = deal.bond << BigInt(Math.min(liveOf(m, call.job, call.provider).length, 6))
   m.games.push({
     job: call.job,
     provider: call.provider,
