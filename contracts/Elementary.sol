@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {Exact, Format} from "./Exact.sol";
+import {Exact} from "./Exact.sol";
 
 /// @title The elementary functions of binary32, correctly rounded (docs/elementary.md), by fixed-point arithmetic.
 /// @notice Each function evaluates its argument exactly, the function by a series, and rounds once. Why every result is right: the distance of

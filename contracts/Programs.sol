@@ -217,6 +217,11 @@ library Programs {
         for (uint256 i = 0; i < value.operands.length; ++i) value.operands[i] = uint32(_word(operands, i, 4));
     }
 
+    /// @notice True where these are the type and the dims that the program gives the value.
+    function isOf(Value memory value, uint8 dtype, uint64[] memory dims) internal pure returns (bool) {
+        return value.dtype == dtype && keccak256(abi.encodePacked(value.dims)) == keccak256(abi.encodePacked(dims));
+    }
+
     /// @dev Big-endian integer number `index` of `width` bytes.
     function _word(bytes memory data, uint256 index, uint256 width) private pure returns (uint256 word) {
         assembly ("memory-safe") {

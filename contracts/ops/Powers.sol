@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Elementary} from "../Elementary.sol";
-import {Exact, Format} from "../Exact.sol";
+import {Exact} from "../Exact.sol";
 import {PowerTable} from "./PowerTable.sol";
 
 /// @title Pow of binary32: the fixed sequence of binary64 operations that defines it (docs/elementary.md, Pow).

@@ -274,7 +274,7 @@ contract BindingReferee {
         Value memory value = Programs.openValue(c.job.program, counts, e.value, e.leaf);
         bytes32 digest = Merkle.digestOf(e.form, e.root);
         Openings.verifyItem(values, Merkle.VALUES, Place(e.value, Programs.valuesOf(counts)), digest, e.path);
-        return Referees.demandApart(!_isOf(e.form, value));
+        return Referees.demandApart(!Programs.isOf(value, e.form.dtype, e.form.dims));
     }
 
     /// @notice A tile of a value has another size than its form says.
@@ -353,11 +353,6 @@ contract BindingReferee {
     {
         Openings.verifyItem(values, Merkle.VALUES, Place(value, Programs.valuesOf(counts)), e.expected, e.expectedPath);
         return Referees.demandApart(e.found != e.expected);
-    }
-
-    function _isOf(TensorType calldata found, Value memory value) private pure returns (bool) {
-        return found.dtype == value.dtype
-            && keccak256(abi.encodePacked(found.dims)) == keccak256(abi.encodePacked(value.dims));
     }
 
     function _counts(Case calldata c) private view returns (Counts memory) {

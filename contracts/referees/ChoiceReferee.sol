@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.31;
 
-import {Merkle, Place, TensorType} from "../Merkle.sol";
+import {Merkle, Place} from "../Merkle.sol";
 import {Openings, StepOpening, TileOpening} from "../Openings.sol";
 import {IndexMaps} from "../ops/IndexMaps.sol";
 import {Ops} from "../ops/Ops.sol";
@@ -211,7 +211,7 @@ contract ChoiceReferee {
         known.values = Openings.valuesOf(c, e.step);
         known.count = Programs.valuesOf(counts);
         known.node = Programs.openNode(c.job.program, counts, e.value, e.leaf);
-        require(_isOf(e.output.form, known.node), WrongForm());
+        require(Programs.isOf(known.node, e.output.form.dtype, e.output.form.dims), WrongForm());
         known.found = _bits(known, e.value, e.output, e.element);
     }
 
@@ -289,10 +289,5 @@ contract ChoiceReferee {
     function _numberOf(Value memory node, uint256 index) private pure returns (uint256) {
         require(index < node.operands.length, WrongEvidence());
         return node.operands[index];
-    }
-
-    function _isOf(TensorType calldata found, Value memory node) private pure returns (bool) {
-        return found.dtype == node.dtype
-            && keccak256(abi.encodePacked(found.dims)) == keccak256(abi.encodePacked(node.dims));
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.31;
 
-import {Merkle, Place, TensorType} from "../Merkle.sol";
+import {Merkle, Place} from "../Merkle.sol";
 import {Openings, StepOpening, TileOpening} from "../Openings.sol";
 import {IEvaluator} from "../ops/Evaluator.sol";
 import {IndexMaps} from "../ops/IndexMaps.sol";
@@ -58,7 +58,7 @@ contract ElementReferee {
         known.count = Programs.valuesOf(counts);
         known.element = e.element;
         known.node = Programs.openNode(c.job.program, counts, e.value, e.leaf);
-        require(_isOf(e.output.form, known.node), WrongForm());
+        require(Programs.isOf(known.node, e.output.form.dtype, e.output.form.dims), WrongForm());
         uint256 found = _bits(known, e.value, e.output, e.element);
         uint256 op = known.node.op;
         if (op == Ops.CONCAT) return Referees.demandApart(found != _concat(c.job.program, counts, known, e));
@@ -197,10 +197,5 @@ contract ElementReferee {
 
     function _demandCount(TileOpening[] calldata operands, uint256 count) private pure {
         require(operands.length == count, WrongEvidence());
-    }
-
-    function _isOf(TensorType calldata found, Value memory node) private pure returns (bool) {
-        return found.dtype == node.dtype
-            && keccak256(abi.encodePacked(found.dims)) == keccak256(abi.encodePacked(node.dims));
     }
 }

@@ -55,7 +55,7 @@ contract ProgramReferee {
             types[i] = TensorType(operand.dtype, operand.dims);
         }
         (bool ok, TensorType memory given) = Shapes.infer(own.op, types, own.attributes);
-        return _void(!ok || !_isOf(own, given.dtype, given.dims));
+        return _void(!ok || !Programs.isOf(own, given.dtype, given.dims));
     }
 
     /// @notice An output names no value.
@@ -82,7 +82,7 @@ contract ProgramReferee {
         if (broken) return Referees.VOID_JOB;
         Value memory source;
         (broken, source) = _open(c, counts, _word(e.leaf, 1), from);
-        return _void(broken || !_isOf(target, source.dtype, source.dims));
+        return _void(broken || !Programs.isOf(target, source.dtype, source.dims));
     }
 
     /// @notice Two carries go to one parameter.
@@ -120,7 +120,7 @@ contract ProgramReferee {
         if (broken) return Referees.VOID_JOB;
         bytes32 digest = Merkle.digestOf(form, root);
         require(digest == own.content, Merkle.RootMismatch(own.content, digest));
-        return _void(!_isOf(own, form.dtype, form.dims));
+        return _void(!Programs.isOf(own, form.dtype, form.dims));
     }
 
     /// @notice An element of a constant is none of its type: a bool that is neither 0 nor 1, a NaN in another form than the canonical one. The
@@ -185,10 +185,6 @@ contract ProgramReferee {
     {
         (broken, found) = _open(c, _counts(c), number, e);
         require(broken || found.kind == Programs.CONSTANT, NotAConstant(number));
-    }
-
-    function _isOf(Value memory own, uint8 dtype, uint64[] memory dims) private pure returns (bool) {
-        return own.dtype == dtype && keccak256(abi.encodePacked(own.dims)) == keccak256(abi.encodePacked(dims));
     }
 
     // --- rules

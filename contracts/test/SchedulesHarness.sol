@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Initial} from "../ops/Initial.sol";
-import {Reader, Seeds, Stream} from "../ops/Seeds.sol";
+import {Reader, Seeds} from "../ops/Seeds.sol";
 import {Schedule, Schedules} from "../Schedules.sol";
 import {Batch} from "./Batch.sol";
 
