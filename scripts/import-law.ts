@@ -17,6 +17,7 @@ export const ROOMS = [
   'autodiff',
   'data',
   'runtime',
+  'quantize',
   'trace',
   'receipt',
   'audit',
