@@ -41,9 +41,9 @@ template Maximum(N, K, n) {
     signal low[N][K - 1][n - 1];
     signal best[N][K];
     for (var g = 0; g < N; g++) {
-        best[g][0] <== in[g * K];
+        var leader = in[g * K];
         for (var k = 1; k < K; k++) {
-            var lead = best[g][k - 1] - in[g * K + k] + (1 << (n - 1));
+            var lead = leader - in[g * K + k] + (1 << (n - 1));
             var sum = 0;
             for (var j = 0; j < n - 1; j++) {
                 // Hint. Pinned as in Bits: 0 or 1, and with the top bit the only sum that gives the difference.
@@ -53,14 +53,16 @@ template Maximum(N, K, n) {
             }
             var stays = (lead - sum) / (1 << (n - 1));
             stays * (stays - 1) === 0;
-            best[g][k] <== in[g * K + k] + stays * (best[g][k - 1] - in[g * K + k]);
+            best[g][k] <== in[g * K + k] + stays * (leader - in[g * K + k]);
+            leader = best[g][k];
         }
-        out[g] <== best[g][K - 1];
+        out[g] <== leader;
     }
 }
 
 // The place of the largest of each K neighbours, the lowest of equal ones: a later element wins only where it is larger.
-// Trusts the differences as Maximum does. Cost: (K - 1) * (n + 2) - 2 constraints a group.
+// Trusts the differences as Maximum does. Cost: (K - 1) * (n + 2) - 2 constraints a group, and a row
+// where K is 2.
 template ArgMax(N, K, n) {
     signal input in[N * K];
     signal output out[N];
