@@ -6,7 +6,7 @@
  * @module
  */
 import { Fault, demand } from '../core/faults.js'
-import { sizeOf, type Tensor } from '../core/tensor.js'
+import { isFloat, sizeOf, type Tensor } from '../core/tensor.js'
 import { opOf } from '../exact/ops/index.js'
 import { ABSENT, type NodeValue, type Program, type Value } from '../exact/program.js'
 import { boundsOf, isLight, type Bound, type BoundNode } from './bounds.js'
@@ -76,6 +76,7 @@ function leafBound(program: Program, number: number, { state, given = {} }: Inte
   exactRange(dtype)
   if (known !== undefined) return { ...type, ...knownInterval(known, number), known }
   const name = nameOf(program, number)
+  demand(!isFloat(dtype), 'quantize/not-integer', () => `"${name}" of ${dtype}, which may hold fractions`)
   const stated = Object.hasOwn(given, name) ? given[name] : exactRange(dtype)
   demand(
     within(stated, exactRange(dtype)) && stated.lo <= stated.hi,
