@@ -49,7 +49,7 @@ function fresh(): Command {
     (c) =>
       c
         .description('state a job for a model and its inputs')
-        .argument('<model>', '.onnx file')
+        .argument('<model>', '.onnx file, or the folder that quantize wrote')
         .option('--input <file...>', 'inputs in order, or name=FILE (.pb, .npy, .json)', [])
         .option('--policy <policy>', 'claimed, 2/3 (any k/n), audited, or optimistic:SECONDS', 'claimed')
         .option('--replica <address...>', 'who may answer under a quorum; seats are never first come')
