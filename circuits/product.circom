@@ -57,3 +57,18 @@ template Freivalds(m, k, n) {
         a[i * k + k - 1] * right[k - 1] === form - total;
     }
 }
+
+// Guesses y = a x b: hints alone, no constraint. Only for wires that Freivalds, in the same circuit, is shown to hold for.
+template ProductHint(m, k, n) {
+    signal input a[m * k];
+    signal input b[k * n];
+    signal output y[m * n];
+    for (var i = 0; i < m; i++) {
+        for (var j = 0; j < n; j++) {
+            var total = 0;
+            for (var l = 0; l < k; l++) { total += a[i * k + l] * b[l * n + j]; }
+            // Hint. Pinned by Freivalds, whose challenge is a hash of a, b and y.
+            y[i * n + j] <-- total;
+        }
+    }
+}

@@ -11,19 +11,10 @@ import { ABSENT, type NodeValue, type Program } from '../exact/program.js'
 import { bitsOf, exactRange, intervals, type Interval } from '../quantize/index.js'
 import { evaluate } from '../runtime/reference.js'
 import type { Blocks } from './blocks.js'
-import {
-  commit,
-  commitList,
-  layoutOf,
-  offsetOf,
-  perElement,
-  programElement,
-  statementOf,
-  streamLength,
-  tagOf,
-  type Layout,
-} from './commit.js'
-import { Draft, NODE_COST, literal, type Form } from './draft.js'
+import { commit, commitList, layoutOf, programElement, statementOf, type Layout } from './commit.js'
+import { Draft, type Form } from './draft.js'
+import { settle } from './freivalds.js'
+import { foldRoots, packingOf, pair, rootOf } from './roots.js'
 import { ROWS, type Place } from './rows.js'
 
 /** How a circuit is made. */
@@ -119,12 +110,15 @@ class Writer {
   readonly #bounds: readonly Interval[]
   readonly #forms: Form[] = []
   readonly #fused: ReadonlySet<number>
+  readonly #cut: ReadonlySet<number>
 
   constructor(program: Program, draft: Draft, bounds: readonly Interval[]) {
     this.#program = program
     this.#draft = draft
     this.#bounds = bounds
-    this.#fused = boundedOnly(program)
+    const readers = readersOf(program)
+    this.#fused = boundedOnly(program, readers, bounds)
+    this.#cut = cutLater(program, readers)
   }
 
   form(number: number): Form {
@@ -137,7 +131,7 @@ class Writer {
     const size = sizeOf(this.#program.values[number].dims)
     const name = `${stem}${number}`
     this.#draft.emit(`    signal input ${name}[${size}];`)
-    const form: Form = { name, size, lo, hi, terms: 1 }
+    const form: Form = { name, size, lo, hi, terms: 1, given: true, enforced: { lo, hi } }
     this.#forms[number] = form
     this.#draft.bits(form)
   }
@@ -156,69 +150,49 @@ class Writer {
     const row = ROWS.get(node.op)
     demand(row !== undefined, 'zk/unsupported', () => `the op ${node.op}`, { where: `value ${number}` })
     const types = inputs.map((input) => this.#program.values[input])
-    const place: Place = { node, operands, types, bounded: this.#fused.has(number), ...this.#bounds[number] }
+    const reading = { bounded: this.#fused.has(number), cut: this.#cut.has(number) }
+    const place: Place = { node, operands, types, ...reading, ...this.#bounds[number] }
     this.#forms[number] = row(this.#draft, place)
   }
-
-  /** The root of a committed tensor, as an expression of one wire. */
-  root(form: Form, layout: Layout, salt: string): string {
-    const stream = this.#draft.fresh('e')
-    const [size, width, step] = [streamLength(layout), layout.width, perElement(layout)]
-    const first = layout.salted ? 1 : 0
-    this.#draft.emit(`    var ${stream}[${Math.max(1, size)}];`)
-    if (layout.salted) this.#draft.emit(`    ${stream}[0] = ${salt};`)
-    this.#draft.emit(
-      `    for (var i = 0; i < ${form.size}; i++) { ` +
-        `${stream}[${first} + i \\ ${step}] += (${form.name}[i] + ${literal(offsetOf(layout))}) * (1 << (${width} * (i % ${step}))); }`,
-    )
-    this.#draft.constraints += packingRows(layout, form)
-    return this.#draft.linear('StreamRoot', { E: size, tag: String(tagOf(layout)) }, { in: stream }).name('out') + '[0]'
-  }
-
-  /** The root above some roots. */
-  fold(roots: readonly string[]): string {
-    let level = [...roots]
-    while (level.length > 1)
-      level = Array.from({ length: Math.ceil(level.length / 2) }, (_, i) =>
-        2 * i + 1 < level.length ? this.pair(level[2 * i], level[2 * i + 1]) : level[2 * i],
-      )
-    return level[0] ?? '0'
-  }
-
-  pair(left: string, right: string): string {
-    const node = this.#draft.fresh('h')
-    this.#draft.emit(
-      `    component ${node} = Poseidon(2, 57);`,
-      `    ${node}.in[0] <== ${left};`,
-      `    ${node}.in[1] <== ${right};`,
-    )
-    this.#draft.constraints += NODE_COST
-    return `${node}.out`
-  }
 }
 
-/** Rows of a tensor's packing: one for every field element that is more than one wire. */
-function packingRows(layout: Layout, { terms }: Form): number {
-  const [size, step] = [sizeOf(layout.dims), perElement(layout)]
-  const packed = Math.ceil(size / step)
-  if (offsetOf(layout) !== 0n || terms > 1) return packed
-  return step === 1 ? 0 : size % step === 1 ? packed - 1 : packed
-}
-
-/** Nodes that only a Min with a constant reads. */
-function boundedOnly({ values, outputs, carries }: Program): Set<number> {
+/** Who reads each value; -1 stands for whoever gets the results. */
+function readersOf({ values, outputs, carries }: Program): ReadonlyMap<number, readonly number[]> {
   const readers = new Map<number, number[]>()
   const read = (value: number, by: number) => readers.set(value, [...(readers.get(value) ?? []), by])
   values.forEach((value, number) => {
     if (value.kind === 'node') for (const input of new Set(value.inputs)) if (input !== ABSENT) read(input, number)
   })
   for (const value of [...outputs, ...carries.map((carry) => carry.value)]) read(value, -1)
+  return readers
+}
+
+type Readers = ReturnType<typeof readersOf>
+
+/** Nodes that only a Min with a constant reads, which bounds them further. */
+function boundedOnly({ values }: Program, readers: Readers, bounds: readonly Interval[]): Set<number> {
   const isBound = (number: number) => {
     const reader = values[number]
     return reader?.kind === 'node' && reader.op === 'Min' && reader.inputs.some((v) => values[v].kind === 'constant')
   }
-  return new Set([...readers].filter(([, by]) => by.length === 1 && isBound(by[0])).map(([number]) => number))
+  const lowers = (number: number, by: number) => isBound(by) && bounds[by].hi < bounds[number].hi
+  return new Set([...readers].filter(([v, by]) => by.length === 1 && lowers(v, by[0])).map(([v]) => v))
 }
+
+/** Values whose bits are taken, alone or in a sum: from the last to the first, by their readers. */
+function cutLater({ values }: Program, readers: Readers): Set<number> {
+  const cut = new Set<number>()
+  const cuts = (number: number): boolean => {
+    const reader = values[number]
+    if (reader?.kind !== 'node') return false
+    return reader.op === 'Mod' || (CARRYING.has(reader.op) && cut.has(number))
+  }
+  for (let number = values.length - 1; number >= 0; number--) if (readers.get(number)?.some(cuts)) cut.add(number)
+  return cut
+}
+
+/** Ops that leave a product in its sum. */
+const CARRYING = new Set(['Add', 'Cast', 'Reshape'])
 
 /**
  * The circuit of an integer program, with its constraints counted before anything is compiled.
@@ -266,23 +240,35 @@ interface PublicPart {
   readonly salted: Circuit['salted']
 }
 
-/** The four public inputs. */
+/** The root of some tensors. */
+type RootsOf = (list: readonly Layout[], value: (i: number) => number, salt: string) => string
+
+/** The four public inputs, and the checks of guessed products, which read the same roots. */
 function writePublic(program: Program, part: PublicPart): void {
   const { writer, draft, layouts } = part
-  const { parameters, inputs } = program.counts
-  const rootsOf = (list: readonly Layout[], value: (i: number) => number, salt: string) =>
-    writer.fold(list.map((layout, i) => writer.root(writer.form(value(i)), layout, salt)))
+  const { parameters } = program.counts
+  const known = new Map<string, string>()
+  const rootsOf: RootsOf = (list, value, salt) =>
+    foldRoots(
+      draft,
+      list.map((layout, i) => {
+        const form = writer.form(value(i))
+        const root = rootOf(draft, form, packingOf(layout, salt))
+        known.set(form.name, root)
+        return root
+      }),
+    )
   const rootIn = rootsOf(layouts.inputs, (i) => parameters + i, 'saltIn')
   const rootOut = rootsOf(layouts.outputs, (i) => program.outputs[i], 'saltOut')
-  draft.emit(`    rootIn <== ${inputs === 0 ? '0' : rootIn};`, `    rootOut <== ${rootOut};`)
+  draft.emit(`    rootIn <== ${rootIn};`, `    rootOut <== ${rootOut};`)
+  draft.constraints += [layouts.inputs, layouts.outputs].filter((list) => list.length === 0).length
   draft.emit(`    statement <== ${statement(program, part, rootsOf)};`)
   draft.emit('    signal bound;', '    bound <== context * context;')
   draft.constraints += 1
+  settle(draft, known)
 }
 
-type RootsOf = (list: readonly Layout[], value: (i: number) => number, salt: string) => string
-
-function statement(program: Program, { writer, layouts, options, draft }: PublicPart, rootsOf: RootsOf): string {
+function statement(program: Program, { layouts, options, draft }: PublicPart, rootsOf: RootsOf): string {
   const { baked, modelSalt } = options
   const programHash = hash(program)
   if (baked !== undefined) {
@@ -291,15 +277,11 @@ function statement(program: Program, { writer, layouts, options, draft }: Public
     return String(statementOf(programHash, { before: commitList(roots) }))
   }
   const before = rootsOf(layouts.parameters, (i) => i, 'saltModel')
+  const known = String(programElement(programHash))
   const after = new Map(program.carries.map(({ parameter, value }) => [parameter, value]))
-  const model =
-    after.size === 0
-      ? before
-      : writer.pair(
-          before,
-          rootsOf(layouts.parameters, (i) => after.get(i) ?? i, 'saltModel'),
-        )
-  return writer.pair(String(programElement(programHash)), model)
+  if (after.size === 0) return pair(draft, known, before)
+  const next = rootsOf(layouts.parameters, (i) => after.get(i) ?? i, 'saltModel')
+  return pair(draft, known, pair(draft, before, next))
 }
 
 function textOf({ lines }: Draft, { salted, baked }: { salted: Circuit['salted']; baked: boolean }): string {

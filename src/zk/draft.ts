@@ -8,6 +8,7 @@ import { bitsOf, type Interval } from '../quantize/index.js'
 import { expand, type Blocks, type Expanded } from './blocks.js'
 import { LEAF, integersOf } from './commit.js'
 import { ORDER } from './field.js'
+import type { Guess } from './freivalds.js'
 
 /**
  * How a form follows from the bits of another: x = floor(base / 2^shift); that after a bound was put on it; what was cut off; base without it.
@@ -29,6 +30,12 @@ export interface Form extends Interval {
   /** Where the elements are known when the circuit is made. */
   readonly known?: Tensor
   readonly origin?: Origin
+  /** True of inputs and parameters: their roots stand in the circuit. */
+  readonly given?: true
+  /** What constraints on this form alone show, without trust in any other value: at least the interval. */
+  readonly enforced?: Interval
+  /** Where this is a guessed product plus something of an enforced interval. */
+  readonly sum?: Interval & { readonly of: string }
 }
 
 /** The bits of a form: wires `low` and expressions `top`, of form + offset. */
@@ -49,6 +56,12 @@ const MOST_TERMS = 2
 export const NODE_COST = 241
 const LEAF_COST = 610
 
+/** Constraints of the root of so many field elements. */
+export function streamCost(elements: number): number {
+  const leaves = Math.max(1, Math.ceil(elements / LEAF))
+  return leaves * LEAF_COST + (leaves - 1) * NODE_COST
+}
+
 /** What a use of a block costs, rows included. */
 const COSTS: Readonly<Record<string, (p: Readonly<Record<string, number>>) => number>> = {
   Bits: ({ N, n }) => N * n,
@@ -64,8 +77,8 @@ const COSTS: Readonly<Record<string, (p: Readonly<Record<string, number>>) => nu
   DenseBaked: () => 0,
   ConvBaked: () => 0,
   MatrixProduct: ({ B, m, k, n }) => B * m * k * n,
-  StreamRoot: ({ E }) =>
-    Math.max(1, Math.ceil(E / LEAF)) * LEAF_COST + (Math.max(1, Math.ceil(E / LEAF)) - 1) * NODE_COST,
+  ProductHint: () => 0,
+  StreamRoot: ({ E }) => streamCost(E),
   Freivalds: ({ m, k, n }) => k * (n - 1) + m * k + m * (n - 1),
 }
 
@@ -78,6 +91,10 @@ export class Draft {
   readonly #blocks: Blocks
   readonly #bits = new Map<string, Bits>()
   readonly #wires = new Map<string, Form>()
+  /** Decomposed forms that are a guessed product plus something, by the product. */
+  readonly #sums = new Map<string, Interval>()
+  /** Products that wait for their checks. */
+  readonly guesses: Guess[] = []
   #uses = 0
   /** Constraints so far, rows included. */
   constraints = 0
@@ -133,6 +150,7 @@ export class Draft {
       hi,
       terms: 0,
       known,
+      enforced: { lo, hi },
       get name() {
         return (written ??= write())
       },
@@ -145,12 +163,11 @@ export class Draft {
     return name
   }
 
-  /** Expressions: `of(i)` is circom for element i. */
-  expression(of: string, form: Omit<Form, 'name'>): Form {
+  /** Expressions: `of` is circom for element i. Where they come from is for the caller to add. */
+  expression(of: string, { size, lo, hi, terms }: Pick<Form, 'size' | 'lo' | 'hi' | 'terms'>): Form {
     const name = this.fresh('v')
-    this.emit(`    var ${name}[${form.size}];`, `    for (var i = 0; i < ${form.size}; i++) { ${name}[i] = ${of}; }`)
-    const { size, lo, hi, terms, origin } = form
-    return { name, size, lo, hi, terms, origin }
+    this.emit(`    var ${name}[${size}];`, `    for (var i = 0; i < ${size}; i++) { ${name}[i] = ${of}; }`)
+    return { name, size, lo, hi, terms }
   }
 
   /** The form as wires, where its elements are larger expressions: a row an element. */
@@ -183,6 +200,7 @@ export class Draft {
     const made = this.#expandBits(form, { count, offset })
     const bits: Bits = { low: made.name('low'), top: made.name('top'), count, signed }
     this.#bits.set(form.name, bits)
+    if (form.sum !== undefined) this.#sums.set(form.sum.of, lessOf(rangeOf(bits), form.sum))
     return bits
   }
 
@@ -192,11 +210,24 @@ export class Draft {
     return this.#expand('Bits', { parameters, inputs: { in: name }, outputs: 'wires' })
   }
 
-  /** True where the bits of this form stand already. */
-  hasBits(form: Form): boolean {
-    return this.#bits.has(form.name)
+  /** The interval that the bits of a form show, taken now where they were not before. */
+  enforce(form: Form): Interval {
+    return rangeOf(this.bits(form))
+  }
+
+  /** What the bits of a sum show of the guessed product in it. */
+  enforcedBySum({ name }: Form): Interval | undefined {
+    return this.#sums.get(name)
   }
 }
+
+/** Numbers with these bits. */
+export function rangeOf({ count, signed }: Bits): Interval {
+  const limit = 1n << BigInt(signed ? count - 1 : count)
+  return { lo: signed ? -limit : 0n, hi: limit - 1n }
+}
+
+const lessOf = (sum: Interval, rest: Interval): Interval => ({ lo: sum.lo - rest.hi, hi: sum.hi - rest.lo })
 
 function noCost(block: string): never {
   throw new Fault('zk/unsupported', `no cost of block ${block}`)

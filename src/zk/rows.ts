@@ -11,6 +11,7 @@ import { pooledDims, type PoolShape } from '../exact/ops/order.js'
 import type { NodeValue } from '../exact/program.js'
 import type { Interval } from '../quantize/index.js'
 import { Draft, fraction, type Form, type Origin } from './draft.js'
+import { productOf } from './freivalds.js'
 
 /** What a row knows of its node. */
 export interface Place extends Interval {
@@ -19,6 +20,8 @@ export interface Place extends Interval {
   readonly types: readonly TensorType[]
   /** True where the only reader is a Min with a constant: a ReLU waits for it. */
   readonly bounded: boolean
+  /** True where the bits of the result, or of a sum with it, will be taken. */
+  readonly cut: boolean
 }
 
 /** A row: the form of a node's result. */
@@ -37,15 +40,19 @@ const result = ({ node, lo, hi }: Place, terms: number) => ({ size: sizeOf(node.
 function take(draft: Draft, form: Form, { map, interval }: { map: readonly number[]; interval: Interval }): Form {
   const at = draft.fresh('m')
   draft.emit(`    var ${at}[${map.length}] = [${map.join(', ')}];`)
-  return draft.expression(`${form.name}[${at}[i]]`, { size: map.length, ...interval, terms: form.terms })
+  const { lo, hi } = interval
+  const moved = draft.expression(`${form.name}[${at}[i]]`, { size: map.length, lo, hi, terms: form.terms })
+  return { ...moved, enforced: form.enforced }
 }
 
 /** A form spread to the shape of the result. */
 function spread(draft: Draft, form: Form, { from, to }: { from: readonly number[]; to: readonly number[] }): Form {
   const map = broadcastMap(from, to)
   if (map === undefined) return form
-  if (form.size === 1)
-    return draft.expression(`${form.name}[0]`, { ...form, size: sizeOf(to), known: undefined, origin: undefined })
+  if (form.size === 1) {
+    const { enforced } = form
+    return { ...draft.expression(`${form.name}[0]`, { ...form, size: sizeOf(to) }), enforced }
+  }
   return take(draft, form, { map: Array.from(map), interval: form })
 }
 
@@ -104,8 +111,13 @@ const same: Row = (_draft, { operands: [x], lo, hi }) => ({ ...x, lo, hi })
 
 const add: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
-  return draft.expression(`${a.name}[i] + ${b.name}[i]`, result(place, a.terms + b.terms))
+  const made = draft.expression(`${a.name}[i] + ${b.name}[i]`, result(place, a.terms + b.terms))
+  return { ...made, sum: sumOf(a, b) ?? sumOf(b, a) }
 }
+
+/** A guessed product plus something more. */
+const sumOf = ({ sum }: Form, { enforced }: Form): Form['sum'] =>
+  sum && enforced && { of: sum.of, lo: sum.lo + enforced.lo, hi: sum.hi + enforced.hi }
 
 /** x - Mod(x, 2^s) keeps what it is. */
 const subtract: Row = (draft, place) => {
@@ -167,7 +179,7 @@ function shiftOf(divisor: Form, op: string): number {
 const modulo: Row = (draft, place) => {
   const x = subject(draft, place)
   const shift = shiftOf(place.operands[1], 'Mod')
-  if (x.lo >= 0n && x.hi < 1n << BigInt(shift)) return { ...x, origin: undefined }
+  if (x.lo >= 0n && x.hi < 1n << BigInt(shift)) return x
   const { low } = draft.bits(x, shift + 1)
   const name = draft.fresh('v')
   draft.emit(
@@ -231,7 +243,8 @@ function raise(draft: Draft, place: Place, { x, bound }: { x: Form; bound: bigin
   if (bound === 0n && x.origin?.kind !== 'bounded') {
     if (place.bounded) return { ...result(place, 1), name: '', origin: { kind: 'relu', base, shift } }
     const made = draft.use('Relu', shape, { low: bits.low, top: bits.top })
-    return { ...result(place, 1), name: made.name('out'), origin }
+    const enforced = { lo: 0n, hi: (1n << BigInt(bits.count - 1 - shift)) - 1n }
+    return { ...result(place, 1), name: made.name('out'), origin, enforced }
   }
   if (exponent !== undefined && shift + exponent < bits.count) {
     const made = draft.use('ClampLow', { ...shape, c: exponent }, { low: bits.low, top: bits.top, x: x.name })
@@ -264,7 +277,8 @@ function lowerRelu(draft: Draft, place: Place, { origin, bound }: { origin: Orig
   const bounded: Origin = { kind: 'bounded', base, shift }
   if (exponent !== undefined && shift + exponent < bits.count - 1) {
     const made = draft.use('ReluClamp', { ...shape, c: exponent }, wires)
-    return { ...result(place, 1), name: made.name('out'), origin: bounded }
+    const enforced = { lo: 0n, hi: (1n << BigInt(exponent)) - 1n }
+    return { ...result(place, 1), name: made.name('out'), origin: bounded, enforced }
   }
   const relu = {
     size: base.size,
@@ -332,7 +346,7 @@ const absolute: Row = (draft, place) => {
   const [x] = place.operands
   if (x.lo >= 0n) return x
   const zero = constantLike(draft, place, 0n)
-  const negative = draft.expression(`0 - ${x.name}[i]`, { ...x, origin: undefined })
+  const negative = draft.expression(`0 - ${x.name}[i]`, x)
   return select(draft, place, { which: notBelow(draft, x, zero), a: x, b: negative })
 }
 
@@ -401,8 +415,7 @@ function largest(draft: Draft, place: Place, { x, length }: { x: Form; length: n
 /** Bits that hold the difference of any two elements. */
 const gapBits = ({ lo, hi }: Interval): number => (hi - lo).toString(2).length + 1
 
-const negated = (draft: Draft, x: Form): Form =>
-  draft.expression(`0 - ${x.name}[i]`, { ...x, lo: -x.hi, hi: -x.lo, origin: undefined })
+const negated = (draft: Draft, x: Form): Form => draft.expression(`0 - ${x.name}[i]`, { ...x, lo: -x.hi, hi: -x.lo })
 
 const reduceMax: Row = (draft, place) => {
   const [x] = place.operands
@@ -508,9 +521,12 @@ function committed(draft: Draft, place: Place): Form {
   const spreadTo = (form: Form, dims: readonly number[]) =>
     spread(draft, form, { from: dims, to: [...place.node.dims.slice(0, -2), ...dims.slice(-2)] })
   const [a, b] = [spreadTo(draft.wires(place.operands[0]), left), spreadTo(draft.wires(place.operands[1]), right)]
+  if (B === 1) return productOf(draft, { m, k, n, a, b, sources: sourcesOf(draft, place) }, place)
   const made = draft.linear('MatrixProduct', { B, m, k, n }, { a: a.name, b: b.name })
   return { ...result(place, k), name: made.name('out') }
 }
+
+const sourcesOf = (draft: Draft, { operands: [a, b] }: Place): [Form, Form] => [draft.wires(a), draft.wires(b)]
 
 interface ConvShape {
   readonly kernel: readonly number[]
@@ -560,13 +576,12 @@ function convolved(draft: Draft, place: Place, shape: ReturnType<typeof planes>)
   const x = place.operands[0]
   const a = take(draft, source, { map: patch, interval: { lo: x.lo < 0n ? x.lo : 0n, hi: x.hi > 0n ? x.hi : 0n } })
   const b = turned(draft, draft.wires(place.operands[1]), [O, taps])
-  const product = draft.linear('MatrixProduct', { B: 1, m: B * area, k: taps, n: O }, { a: a.name, b: b.name })
-  const made: Form = { ...result(place, taps), name: product.name('out') }
+  const made = productOf(draft, { m: B * area, k: taps, n: O, a, b, sources: sourcesOf(draft, place) }, place)
   const back = Array.from({ length: B * O * area }, (_, i) => {
     const [image, o, p] = [Math.floor(i / (O * area)), Math.floor(i / area) % O, i % area]
     return (image * area + p) * O + o
   })
-  return { ...take(draft, made, { map: back, interval: place }), lo: place.lo, hi: place.hi }
+  return { ...take(draft, made, { map: back, interval: place }), sum: made.sum }
 }
 
 /** The rows. What is not here has no circuit. */
