@@ -46,7 +46,10 @@ export interface Report {
   readonly layers: readonly Layer[]
   /** Feeds of the calibration data; 0 without. */
   readonly samples: number
-  /** Share of the rows whose largest output is in the same place as that of the real numbers; null without calibration data. */
+  /**
+   * Share of the rows of the first output whose largest element is in the same place as that of the real numbers (of whole numbers: that are
+   * equal); null without calibration data, and where rows have one real number each.
+   */
   readonly agreement: number | null
   /** Shares of the rows whose largest output is at their label; null without labels. */
   readonly accuracy: { readonly real: number; readonly integer: number } | null
@@ -134,7 +137,7 @@ export interface Comparison {
 export async function compare(
   comparison: Comparison,
   { runtime, onProgress, signal }: Watch & { runtime: Runtime },
-): Promise<{ layers: Layer[]; agreement: number; accuracy: Report['accuracy'] }> {
+): Promise<{ layers: Layer[]; agreement: number | null; accuracy: Report['accuracy'] }> {
   const { real, integer, traced, feeds, labels } = comparison
   const sums = traced.map((): Measured => ({ count: 0, clipped: 0, error: 0, power: 0 }))
   const rows: Rows = { real: [], integer: [] }
@@ -166,8 +169,9 @@ async function compareFeed(
   const { values } = await at.sessions[0].step(at.feed.real)
   const { outputs: found } = await at.sessions[1].step(at.feed.integer)
   if (outputs.length > 0) {
-    at.rows.real.push(...placesIn(values![outputs[0]]))
-    at.rows.integer.push(...placesIn(found[0]))
+    const real = isFloat(values![outputs[0]].dtype)
+    at.rows.real.push(...answersIn(values![outputs[0]], real))
+    at.rows.integer.push(...answersIn(found[0], real))
   }
   traced.forEach((one, i) => {
     const [rounded, raw] = found.slice(outputs.length + 2 * i, outputs.length + 2 * i + 2)
@@ -193,21 +197,23 @@ function measure(
   }
 }
 
-/** The place of the largest element of each row; of integers that the model gives, the integers. */
-function placesIn({ dtype, dims, data }: Tensor): number[] {
+/** The place of the largest element of each row, where rows are longer than one; of integers that the model gives, the integers. */
+function answersIn({ dims, data }: Tensor, real: boolean): number[] {
   const width = dims[dims.length - 1] ?? 1
-  if (!isFloat(dtype) && width === 1) return Array.from(data, Number)
-  return Array.from({ length: data.length / Math.max(1, width) }, (_, row) => {
+  if (!real) return Array.from(data, Number)
+  if (width <= 1) return []
+  return Array.from({ length: data.length / width }, (_, row) => {
     let best = row * width
     for (let i = best + 1; i < (row + 1) * width; i++) if (data[i] > data[best]) best = i
     return best - row * width
   })
 }
 
-function shareOf(a: readonly number[], b: readonly number[]): number {
-  return a.length === 0 ? 1 : a.filter((place, i) => place === b[i]).length / a.length
+function shareOf(a: readonly number[], b: readonly number[]): number | null {
+  return b.length === 0 ? null : a.filter((place, i) => place === b[i]).length / b.length
 }
 
 function accuracyOf({ real, integer }: Rows, labels: readonly number[] | undefined): Report['accuracy'] {
-  return labels === undefined ? null : { real: shareOf(labels, real), integer: shareOf(labels, integer) }
+  const [left, right] = labels === undefined ? [null, null] : [shareOf(labels, real), shareOf(labels, integer)]
+  return left === null || right === null ? null : { real: left, integer: right }
 }

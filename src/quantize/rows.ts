@@ -67,15 +67,18 @@ const div: Row = (c, site) => {
 /** Far beyond what values reach, so that a bound of that size bounds nothing; in units of the value. */
 const FAR = 2 ** 61
 
-/** The larger or smaller of a value and a bound. */
+/** The larger or smaller of a value and a bound; what the interval shows to be no bound is left out. */
 const limit: Row = (c, site) => {
   const found = knownOf(c, site.numbers)
   if (found === undefined) return alike(c, site)
-  const { node } = site
+  const { op, attributes } = site.node
   const value = c.scaled(found.other)
   const far = FAR * powerOfTwo(value.exponent)
   const bounds = mapped(planeOf(found.known), (x) => Math.min(Math.max(x, -far), far))
-  return { ...value, whole: c.wholes.op(node.op, [value.whole, c.constants(bounds, value)], node.attributes) }
+  const whole = c.constants(bounds, value)
+  const nothing = op === 'Max' ? value.whole.lo >= whole.hi : value.whole.hi <= whole.lo
+  const same = bounds.data.length === 1 && bounds.dims.length <= value.whole.dims.length
+  return nothing && same ? value : { ...value, whole: c.wholes.op(op, [value.whole, whole], attributes) }
 }
 
 const matMul: Row = (c, site) => {
