@@ -223,6 +223,30 @@ export function circuitOf(program: Program, options: CircuitOptions): Circuit {
   }
 }
 
+/**
+ * The circuit of the values alone: inputs `x<number>` and parameters `p<number>` in, outputs `y<position>` out, no roots. For tests and for
+ * circuits that bind the wires in another way; what it does not check is who gave the inputs and what becomes of the outputs.
+ */
+export function bareCircuitOf(program: Program, options: CircuitOptions): { text: string; constraints: number } {
+  const bounds = intervals(program, { state: options.baked, given: givenOf(program, options) })
+  const draft = new Draft(options.blocks)
+  const writer = new Writer(program, draft, bounds)
+  writeValues(program, { writer, baked: options.baked })
+  program.outputs.forEach((value, i) => {
+    const form = writer.form(value)
+    draft.emit(`    signal output y${i}[${form.size}];`)
+    draft.emit(`    for (var i = 0; i < ${form.size}; i++) { y${i}[i] <== ${form.name}[i]; }`)
+    draft.constraints += form.terms === 1 ? 0 : form.size
+  })
+  settle(draft, new Map())
+  const includes = draft.guesses.length > 0 ? ['include "poseidon.circom";'] : []
+  const head = ['pragma circom 2.1.6;', ...includes, 'template Main() {']
+  return {
+    text: [...head, ...draft.lines, '}', 'component main = Main();', ''].join('\n'),
+    constraints: draft.constraints,
+  }
+}
+
 function writeValues(program: Program, { writer, baked }: { writer: Writer; baked?: readonly Tensor[] }): void {
   program.values.forEach((value, number) => {
     if (value.kind === 'constant') writer.constant(number, value.tensor)

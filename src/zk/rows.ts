@@ -33,6 +33,8 @@ const refuse = (what: string): never => {
 
 /** Shape of the result, as a form has it. */
 const result = ({ node, lo, hi }: Place, terms: number) => ({ size: sizeOf(node.dims), lo, hi, terms })
+/** That of an expression: however short, it is no plain wire. */
+const combined = (place: Place, terms: number) => result(place, Math.max(2, terms))
 
 // ---------------------------------------------------------------- movement
 
@@ -111,7 +113,7 @@ const same: Row = (_draft, { operands: [x], lo, hi }) => ({ ...x, lo, hi })
 
 const add: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
-  const made = draft.expression(`${a.name}[i] + ${b.name}[i]`, result(place, a.terms + b.terms))
+  const made = draft.expression(`${a.name}[i] + ${b.name}[i]`, combined(place, a.terms + b.terms))
   return { ...made, sum: sumOf(a, b) ?? sumOf(b, a) }
 }
 
@@ -122,20 +124,20 @@ const sumOf = ({ sum }: Form, { enforced }: Form): Form['sum'] =>
 /** x - Mod(x, 2^s) keeps what it is. */
 const subtract: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
-  const made = draft.expression(`${a.name}[i] - ${b.name}[i]`, result(place, a.terms + b.terms))
+  const made = draft.expression(`${a.name}[i] - ${b.name}[i]`, combined(place, a.terms + b.terms))
   const cut = b.origin?.kind === 'remainder' && b.origin.base.name === a.name
   return cut ? { ...made, origin: { kind: 'multiple', base: a, shift: b.origin.shift } } : made
 }
 
 const negate: Row = (draft, place) => {
   const [x] = place.operands
-  return draft.expression(`0 - ${x.name}[i]`, result(place, x.terms))
+  return draft.expression(`0 - ${x.name}[i]`, combined(place, x.terms))
 }
 
 const multiply: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
   if (a.terms === 0 || b.terms === 0)
-    return draft.expression(`${a.name}[i] * ${b.name}[i]`, result(place, a.terms + b.terms))
+    return draft.expression(`${a.name}[i] * ${b.name}[i]`, combined(place, a.terms + b.terms))
   return product(draft, place, [draft.wires(a), draft.wires(b)])
 }
 
@@ -203,7 +205,7 @@ const divide: Row = (draft, place) => {
 
 function quotient(draft: Draft, place: Place, { x, base }: { x: Form; base: Form }): Form {
   const shift = shiftOf(place.operands[1], 'Div')
-  const made = draft.expression(`${x.name}[i] * ${fraction(shift)}`, result(place, x.terms))
+  const made = draft.expression(`${x.name}[i] * ${fraction(shift)}`, combined(place, x.terms))
   return { ...made, origin: { kind: 'floor', base, shift } }
 }
 
@@ -353,7 +355,7 @@ const absolute: Row = (draft, place) => {
 // ---------------------------------------------------------------- comparisons and logic
 
 const opposite = (draft: Draft, place: Place, form: Form): Form =>
-  draft.expression(`1 - ${form.name}[i]`, result(place, form.terms))
+  draft.expression(`1 - ${form.name}[i]`, combined(place, form.terms))
 
 /** a < b is "not a - b >= 0". */
 const less: Row = (draft, place) => {
@@ -378,13 +380,7 @@ const both: Row = (draft, place) => {
 const either: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
   const and = product(draft, place, [a, b])
-  return draft.expression(`${a.name}[i] + ${b.name}[i] - ${and.name}[i]`, result(place, a.terms + b.terms + 1))
-}
-
-const unlike: Row = (draft, place) => {
-  const [a, b] = aligned(draft, place)
-  const and = product(draft, place, [a, b])
-  return draft.expression(`${a.name}[i] + ${b.name}[i] - 2 * ${and.name}[i]`, result(place, a.terms + b.terms + 1))
+  return draft.expression(`${a.name}[i] + ${b.name}[i] - ${and.name}[i]`, combined(place, a.terms + b.terms + 1))
 }
 
 const where: Row = (draft, place) => {
@@ -415,7 +411,8 @@ function largest(draft: Draft, place: Place, { x, length }: { x: Form; length: n
 /** Bits that hold the difference of any two elements. */
 const gapBits = ({ lo, hi }: Interval): number => (hi - lo).toString(2).length + 1
 
-const negated = (draft: Draft, x: Form): Form => draft.expression(`0 - ${x.name}[i]`, { ...x, lo: -x.hi, hi: -x.lo })
+const negated = (draft: Draft, x: Form): Form =>
+  draft.expression(`0 - ${x.name}[i]`, { ...x, lo: -x.hi, hi: -x.lo, terms: Math.max(2, x.terms) })
 
 const reduceMax: Row = (draft, place) => {
   const [x] = place.operands
@@ -599,7 +596,6 @@ export const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['Less', less],
   ['And', both],
   ['Or', either],
-  ['Xor', unlike],
   ['Not', (draft, place) => opposite(draft, place, place.operands[0])],
   ['Where', where],
   ['Cast', cast],
