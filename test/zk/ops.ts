@@ -171,7 +171,7 @@ export const LITTLE: Readonly<Record<string, (n: number) => Little>> = {
     const joined = s.b.concat([cut, s.b.expand(s.int(2), [1, 3])], 0)
     const picked = s.b.gather(joined, s.b.ints([2, 0, 0]), 0)
     const each = s.b.op('GatherElements', [x, s.b.constant(tensor('int64', [1, 3], [1n, 0n, 1n]))], { axis: 0 })
-    return s.finish(s.b.add(picked, x.dims.length === 2 ? s.b.slice(x, 0, { start: 0, end: 1 }) : x), each)
+    return s.finish(s.b.add(picked, s.b.slice(x, 0, { start: 0, end: 1 })), s.b.neg(each))
   },
   'squared-loss gradient and SGD update': () => {
     const s = new Sketch()
