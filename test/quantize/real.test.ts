@@ -118,7 +118,7 @@ describe('the digits of the fixtures', () => {
         }
       },
     }
-    const claimed = await provide(work, { job, runtime: cheating, signer: fromRandom() })
+    const claimed = await provide(work, { job: await jobFor(work), runtime: cheating, signer: fromRandom() })
     const found = await replay(await claimed.reveal(), reference())
     expect(found.outcome).toBe('refuted')
   })
