@@ -7,7 +7,9 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { concat } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { decode as decodeProgram, encode as encodeProgram } from '../exact/format.js'
+import { inputsOf, type Program } from '../exact/program.js'
 import type { Quantized } from '../quantize/quantize.js'
+import type { Report } from '../quantize/report.js'
 import { decode as decodeReport, encode as encodeReport } from '../quantize/record.js'
 import { decodeState, encodeState, stateBytes } from '../trace/state.js'
 import { flushFolder, readRegular, writeFlushed } from './files.js'
@@ -47,14 +49,26 @@ export async function isQuantized(folder: string): Promise<boolean> {
 
 /**
  * Reads such a folder. Nothing in it is proved: `Quantize.intervals` says whether the program is one of integers.
- * @throws Fault `cli/not-found`, `bundle/not-regular`, `exact/bad-program`, `trace/bad-state`, and those of the report's fields.
+ * @throws Fault `cli/not-found`, `bundle/not-regular`, `exact/bad-program`, `trace/bad-state`, `exact/wrong-input` (a report of another program), and those of the report's fields.
  */
 export async function readQuantized(folder: string): Promise<Quantized> {
   const program = decodeProgram(await must(join(folder, PROGRAM)))
   const size = stateBytes(program)
   const state = decodeState(program, await must(join(folder, STATE), size))
   const report = decodeReport(await must(join(folder, REPORT)))
+  demandInputs(program, report)
   return { program, state, report }
+}
+
+/** A report of another program would give its inputs in another order, or at another scale. */
+function demandInputs(program: Program, { inputs }: Report): void {
+  const stated = inputs.map(({ name, dtype, dims }) => `${name}: ${dtype}[${dims}]`)
+  const own = inputsOf(program).map(({ dtype, dims }, i) => `${program.names.inputs[i]}: ${dtype}[${dims}]`)
+  const same = stated.length === own.length && own.every((input, i) => input === stated[i])
+  demand(same, 'exact/wrong-input', () => 'the report is one of another program', {
+    expected: own.join(', '),
+    found: stated.join(', '),
+  })
 }
 
 async function must(path: string, limit = MAX_FILE): Promise<Uint8Array> {

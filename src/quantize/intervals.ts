@@ -32,6 +32,8 @@ export interface Budget {
  * An interval for each value of a program, by its number.
  *
  * Trust: the intervals of inputs and of parameters that steps change are taken as given; whoever supplies them must keep to them.
+ * A zero of a float value may be -0: its bits are not one with its number, so outputs should be integers by type, as the quantizer's are.
+ *
  * Cost: linear in the size of the weights and in the number of nodes; no product is computed.
  * @throws Fault `quantize/not-integer` (an op, type or constant outside of the subset), `quantize/wide-operand` (a product of more than
  *   22 bits), `quantize/wide-sum` (products that add up to 2^53 or more), `quantize/wide-value` (a value that leaves its type),

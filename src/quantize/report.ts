@@ -2,7 +2,7 @@
  * What a quantization did: the scale of every tensor, how wide its integers are, and how far they are from the real numbers.
  * @module
  */
-import { throwIfAborted } from '../core/faults.js'
+import { demand, throwIfAborted } from '../core/faults.js'
 import { isFloat, type Tensor } from '../core/tensor.js'
 import type { Program } from '../exact/program.js'
 import type { Runtime, Session } from '../runtime/runtime.js'
@@ -213,7 +213,12 @@ function shareOf(a: readonly number[], b: readonly number[]): number | null {
   return b.length === 0 ? null : a.filter((place, i) => place === b[i]).length / b.length
 }
 
+/** @throws Fault `quantize/bad-calibration` for more or fewer labels than rows. */
 function accuracyOf({ real, integer }: Rows, labels: readonly number[] | undefined): Report['accuracy'] {
+  demand(labels === undefined || labels.length === real.length, 'quantize/bad-calibration', () => 'labels', {
+    expected: real.length,
+    found: labels?.length,
+  })
   const [left, right] = labels === undefined ? [null, null] : [shareOf(labels, real), shareOf(labels, integer)]
   return left === null || right === null ? null : { real: left, integer: right }
 }

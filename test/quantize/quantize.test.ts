@@ -131,6 +131,18 @@ describe('the quantizer', () => {
     expect(report.accuracy!.real).toBeLessThan(1)
   })
 
+  it('refuses labels that are not one for each row', async () => {
+    const dense = MODELS.find(({ name }) => name.startsWith('Softmax'))!
+    const options = { calibration: feedsOf(dense.dims, 2), runtime: reference(), labels: [0, 1, 2] }
+    await expect(quantize(modelOf(dense), options)).rejects.toMatchObject({ code: 'quantize/bad-calibration' })
+  })
+
+  it('stops where it is told to', async () => {
+    const signal = AbortSignal.abort()
+    const options = { calibration: feedsOf(small.dims, 2), runtime: reference(), signal }
+    await expect(quantize(modelOf(small), options)).rejects.toMatchObject({ code: 'core/aborted' })
+  })
+
   it('writes a report that reads back the same, and refuses a field that it does not know', async () => {
     const { report } = await quantized(small)
     expect(decode(encode(report))).toEqual(report)

@@ -14,6 +14,7 @@ import { inputsOf } from '../../src/exact/program.js'
 import { quantizeFeed, type Feed } from '../../src/quantize/feeds.js'
 import { exactRange } from '../../src/quantize/interval.js'
 import { quantize, type Quantized } from '../../src/quantize/quantize.js'
+import { encode } from '../../src/quantize/record.js'
 import * as Bundle from '../../src/receipt/bundle.js'
 import { jobFor, provide } from '../../src/receipt/provide.js'
 import { fromRandom } from '../../src/receipt/signer.js'
@@ -103,7 +104,7 @@ describe('the digits of the fixtures', () => {
     const bundle = await Bundle.verify(await Bundle.decode(Bundle.readerOf(files)))
     for (const runtime of [reference(), ortWeb()]) expect((await replay(bundle, runtime)).outcome).toBe('valid')
     expect(best(bundle.outputs[0])).toBe(digits[7].label)
-    const wrong = state.map((value, i) => (i === 1 ? bumped(value) : value))
+    const wrong = state.map((value, i) => (i === state.length - 1 ? bumped(value) : value))
     const cheating: Runtime = {
       ...reference(),
       async open(other, own, options) {
@@ -132,6 +133,9 @@ describe('the digits of the fixtures', () => {
       expect(back.report).toEqual(one.report)
       back.state.forEach((value, i) => expect(equalBits(value, one.state[i])).toBe(true))
       await expect(writeQuantized(one, join(folder, 'digits'))).rejects.toMatchObject({ code: 'bundle/exists' })
+      const stranger = { ...one.report, inputs: one.report.inputs.map((input) => ({ ...input, name: 'other' })) }
+      writeFileSync(join(folder, 'digits/quantization.json'), encode(stranger))
+      await expect(readQuantized(join(folder, 'digits'))).rejects.toMatchObject({ code: 'exact/wrong-input' })
       writeFileSync(join(folder, 'digits/state.bin'), new Uint8Array(3))
       await expect(readQuantized(join(folder, 'digits'))).rejects.toMatchObject({ code: 'trace/bad-state' })
     } finally {
