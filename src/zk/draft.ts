@@ -8,7 +8,6 @@ import { bitsOf, type Interval } from '../quantize/index.js'
 import { expand, type Blocks, type Expanded } from './blocks.js'
 import { LEAF, integersOf } from './commit.js'
 import { ORDER } from './field.js'
-import type { Guess } from './freivalds.js'
 
 /**
  * How a form follows from the bits of another: x = floor(base / 2^shift); that after a bound was put on it; what was cut off; base without it.
@@ -36,6 +35,22 @@ export interface Form extends Interval {
   readonly enforced?: Interval
   /** Where this is a guessed product plus something of an enforced interval. */
   readonly sum?: Interval & { readonly of: string }
+}
+
+/** A product of matrices m x k and k x n. */
+export interface Product {
+  readonly m: number
+  readonly k: number
+  readonly n: number
+  readonly a: Form
+  readonly b: Form
+  /** What the operands are taken from: the same wires, each once. */
+  readonly sources: readonly [Form, Form]
+}
+
+/** A product that was guessed and waits for its check. */
+export interface Guess extends Product {
+  readonly y: Form
 }
 
 /** The bits of a form: wires `low` and expressions `top`, of form + offset. */

@@ -8,25 +8,9 @@
 import { utf8 } from '../core/bytes.js'
 import { bitsOf, type Interval } from '../quantize/index.js'
 import { shortHash } from './commit.js'
-import { NODE_COST, streamCost, type Draft, type Form } from './draft.js'
+import { NODE_COST, streamCost, type Draft, type Form, type Product } from './draft.js'
 import { CAPACITY } from './field.js'
 import { pair, rootOf, type Packing } from './roots.js'
-
-/** A product of matrices m x k and k x n. */
-export interface Product {
-  readonly m: number
-  readonly k: number
-  readonly n: number
-  readonly a: Form
-  readonly b: Form
-  /** What the operands are taken from: the same wires, each once. */
-  readonly sources: readonly [Form, Form]
-}
-
-/** A product that was guessed and waits for its check. */
-export interface Guess extends Product {
-  readonly y: Form
-}
 
 const TAG = shortHash(utf8('countersign product 1'))
 
