@@ -5,7 +5,7 @@ pragma circom 2.1.6;
 // expression: as a component's input it would cost a row.
 
 // Bits of in + offset, which shows 0 <= in + offset < 2^n. low[i][k] is bit k; the top bit is no wire but what the others leave.
-// Demands n <= 252, so that no sum of bits reaches the order of the field (no aliases). Cost: n constraints an element, n - 1 wires.
+// Demands n <= 250, so that no sum of bits reaches the order of the field (no aliases). Cost: n constraints an element, n - 1 wires.
 template Bits(N, n, offset) {
     signal input in[N];
     signal output low[N][n - 1];

@@ -96,7 +96,6 @@ function resolveCompiler(): string {
 }
 
 /** What the compiler says, without its colours. */
-// eslint-disable-next-line no-control-regex -- the escape character is what is removed
 const plain = (said: string): string =>
   said
     .replace(/\u001b\[\d+m/g, '')
