@@ -170,9 +170,9 @@ class Step {
     return this.b.op('ReduceSum', [this.turn(x)], { axes: 1 })
   }
 
-  finish(weights: readonly (readonly [Ref, Ref])[]): Model {
+  finish(weights: readonly (readonly [Ref, Ref])[], inputs: Readonly<Record<string, Interval>> = {}): Model {
     const { program, state } = this.b.finish({ outputs: [], carries: weights })
-    const given = Object.fromEntries(program.names.parameters.map((name) => [name, WEIGHT]))
+    const given = { ...Object.fromEntries(program.names.parameters.map((name) => [name, WEIGHT])), ...inputs }
     return { program, given, state: state.map(({ id }) => weights.find(([ref]) => ref.id === id)![0].initial!) }
   }
 }
@@ -193,12 +193,14 @@ export function logisticStep({ batch = 8, features = 16, seed = 4 } = {}): Model
   const [x, t] = [s.b.cast(x8, 'int64'), s.b.cast(t8, 'int64')]
   const [w, bias] = [s.weight('w', [features, 1], draw), s.weight('b', [1], draw)]
   const z = s.round(affine(s, x, { w, bias }), FINE + 2)
-  const p = s.clamp(s.b.add(z, s.int(1n << BigInt(UNIT - 1))), { lo: 0n, hi: (1n << BigInt(UNIT)) - 1n })
+  const chance: Interval = { lo: 0n, hi: (1n << BigInt(UNIT)) - 1n }
+  const p = s.clamp(s.b.add(z, s.int(1n << BigInt(UNIT - 1))), chance)
   const error = s.b.sub(p, t)
-  return s.finish([
+  const weights: [Ref, Ref][] = [
     [w, s.b.sub(w, s.product(s.turn(x), error))],
     [bias, s.b.sub(bias, s.b.mul(s.sumRows(error), s.int(1n << BigInt(UNIT))))],
-  ])
+  ]
+  return s.finish(weights, { t: chance })
 }
 
 /** A step of a network with one hidden ReLU layer under squared loss; 14-8-2 has 138 parameters. */

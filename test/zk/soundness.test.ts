@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { fold } from '../../src/zk/commit.js'
 import { ORDER, reduce } from '../../src/zk/field.js'
 import { firstBroken, holds } from '../../src/zk/r1cs.js'
 import { draws } from '../../bench/zk-models.js'
@@ -122,6 +123,31 @@ describe('ranges end where they should', () => {
     expect(() => built.generator.witness({ x0: [2048n] })).toThrow('zk/no-witness')
     expect(() => built.generator.witness({ x0: [-2049n] })).toThrow('zk/no-witness')
   })
+})
+
+describe('membership in a tree', () => {
+  test('leads every leaf to the root, leaves no freedom, and refuses a place that is no bit or another leaf', async () => {
+    const built = await alone('MerkleRoot(3)', 'commitment')
+    const leaves = Array.from({ length: 8 }, (_, i) => BigInt(100 + i))
+    const path = (at: number) => {
+      const beside = [0, 1, 2].map((level) => ((at >> level) ^ 1) << level)
+      const siblings = beside.map((from, level) => fold(leaves.slice(from, from + (1 << level))))
+      return { siblings, position: [0, 1, 2].map((level) => BigInt((at >> level) & 1)) }
+    }
+    const inputs = new Set(
+      [...built.wires].filter(([name]) => /^(leaf|siblings|position)\[/.test(name)).map(([, w]) => w),
+    )
+    for (const at of [0, 3, 5, 7]) {
+      const witness = built.generator.witness({ leaf: [leaves[at]], ...path(at) })
+      expect(witness[built.wires.get('out[0]')!]).toBe(fold(leaves))
+      expect(survivors(built.system, witness, inputs)).toEqual([])
+      expect(freeDirections(built.system, witness, inputs)).toEqual([])
+      const other = built.generator.witness({ leaf: [leaves[at] + 1n], ...path(at) })
+      expect(other[built.wires.get('out[0]')!]).not.toBe(fold(leaves))
+    }
+    const { siblings } = path(5)
+    expect(() => built.generator.witness({ leaf: [1n], siblings, position: [2n, 0n, 0n] })).toThrow('zk/no-witness')
+  }, 60_000)
 })
 
 describe('forged witnesses', () => {

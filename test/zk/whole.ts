@@ -5,6 +5,7 @@ import { expect } from 'vitest'
 import type { Tensor } from '../../src/core/tensor.js'
 import { hash } from '../../src/exact/format.js'
 import { inputsOf } from '../../src/exact/program.js'
+import { exactRange } from '../../src/quantize/index.js'
 import { reference } from '../../src/runtime/reference.js'
 import { circuitOf, type Circuit } from '../../src/zk/circuit.js'
 import { commit, commitList, statementOf, type Layout } from '../../src/zk/commit.js'
@@ -28,15 +29,14 @@ const rootOf = (tensors: readonly Tensor[], layouts: readonly Layout[], salt?: b
   commitList(tensors.map((tensor, i) => commit(tensor, { ...layouts[i], salt })))
 
 /** Inputs over their whole range, now and then at its ends. */
-export function drawInput(model: Model, draw: () => number, round: number): Tensor[] {
-  return inputsOf(model.program).map((type) => {
-    const high = type.dtype === 'uint8' ? 255n : 127n
-    const low = type.dtype === 'uint8' ? 0n : -128n
-    return randomTensor(
-      draw,
-      type,
-      round % 10 === 0 ? { lo: high, hi: high } : round % 10 === 1 ? { lo: low, hi: low } : { lo: low, hi: high },
-    )
+export function drawInput({ program, given = {} }: Model, draw: () => number, round: number): Tensor[] {
+  return inputsOf(program).map((type, i) => {
+    const { lo, hi } = given[program.names.inputs[i]] ?? exactRange(type.dtype)
+    const ends = [
+      { lo: hi, hi },
+      { lo, hi: lo },
+    ]
+    return randomTensor(draw, type, ends[round % 10] ?? { lo, hi })
   })
 }
 
