@@ -8,6 +8,7 @@ export default defineConfig({
     include: ['test/long/**/*.test.ts'],
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    maxWorkers: '100%', // as in the short suites
     reporters: reporters('long'),
   },
 })

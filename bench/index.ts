@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   training: () => import('./training.js'),
   accuracy: () => import('./accuracy.js'),
   commitment: () => import('./commitment.js'),
+  gas: () => import('./gas.js'),
   hashing: () => import('./hashing.js'),
   learning: () => import('./learning.js'),
   onnx: () => import('./onnx.js'),

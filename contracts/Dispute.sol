@@ -121,6 +121,7 @@ contract Dispute is Vault, IRecords, IDispute {
     uint256 public constant MAX_DOUBLINGS = 32;
 
     uint256 private constant CASE_WORDS = 15;
+    uint256 private constant MAX_LEAF = 4096;
 
     /// @notice Where jobs, claims and money are.
     ISettlement public immutable settlement;
@@ -453,8 +454,17 @@ contract Dispute is Vault, IRecords, IDispute {
     function answerLeaf(uint256 game, bytes calldata leaf) external {
         Game storage g = _providerMoves(game);
         Question memory q = g.question;
-        require(q.form == Form.LEAF && Merkle.hashLeaf(leaf) == q.hash, WrongAnswer(q.form));
+        bool isLeaf = q.form == Form.LEAF && _canBe(q.kind, leaf);
+        require(isLeaf && Merkle.hashLeaf(leaf) == q.hash, WrongAnswer(q.form));
         _answered(game, g, leaf);
+    }
+
+    /// @dev [D14] A liar must not answer with what no proof can show: a run and a trace have steps as leaves, lists have hashes, and no other leaf is
+    /// longer than a tile.
+    function _canBe(uint8 kind, bytes calldata leaf) private pure returns (bool) {
+        if (kind == TILE || kind == Merkle.EXPANSION) return leaf.length <= MAX_LEAF;
+        if (kind == Merkle.RUN || kind == Merkle.SEGMENT) return leaf.length == 192 && bytes24(leaf) == 0;
+        return leaf.length == 32;
     }
 
     /// @notice Reveals the form of a tensor and the root of its tiles.
@@ -465,7 +475,7 @@ contract Dispute is Vault, IRecords, IDispute {
         _answered(game, g, abi.encode(form, root));
     }
 
-    /// @notice Reveals that the outputs of a step are the record of its refusal.
+    /// @notice Reveals that the outputs of a step are the record of the refusal that the claim declares.
     function answerRefusal(uint256 game, Refusal calldata r) external {
         Game storage g = _providerMoves(game);
         Question memory q = g.question;

@@ -67,6 +67,8 @@ abstract contract Jobs is Vault, EIP712("Countersign", "1") {
     event JobTakenBy(bytes32 indexed job, address indexed provider, uint256 seat);
 
     uint40 internal constant DRAWN = 1;
+    /// @dev Reasons of a refusal are numbered from 1 (docs/formats.md); this is none.
+    uint8 private constant REASONS = 5;
 
     /// @notice By signing, a provider states that it holds every preimage of the job (program, state, inputs, data set) and takes it.
     bytes32 internal constant TAKING_TYPE = keccak256("Taking(bytes32 job,address provider,bytes32 terms)");
@@ -163,7 +165,7 @@ abstract contract Jobs is Vault, EIP712("Countersign", "1") {
         if (!declared.refused) return;
         bytes memory words = abi.encode(declared.step, declared.node, declared.element, declared.reason);
         require(outputs == sha256(bytes.concat(bytes1(0x04), words)), WrongRefusal());
-        require(declared.step < posted.steps, WrongRefusal());
+        require(declared.step < posted.steps && declared.reason != 0 && declared.reason < REASONS, WrongRefusal());
         _refusals[key] = declared;
     }
 }

@@ -137,6 +137,26 @@ library Merkle {
         require(used == path.length, BadProofLength(path.length));
     }
 
+    /// @notice The root to which the last leaves of a tree of `size` lead, all of them in one; their memory is used up. The path has the
+    /// hash on the left of them on every level on which there is one without a partner.
+    function rootFromEnd(bytes32[] memory hashes, uint256 size, bytes32[] calldata path) internal view returns (bytes32) {
+        uint256 count = hashes.length;
+        require(count != 0 && count <= size, IndexOutOfRange(count, size));
+        uint256 used = 0;
+        unchecked {
+            for (uint256 first = size - count; first + count > 1; first >>= 1) {
+                uint256 lone = first & 1;
+                if (lone == 1) {
+                    require(used < path.length, BadProofLength(path.length));
+                    hashes[0] = hashNode(path[used++], hashes[0]);
+                }
+                count = _foldPairs(hashes, lone, count);
+            }
+        }
+        require(used == path.length, BadProofLength(path.length));
+        return hashes[0];
+    }
+
     /// @notice Reverts unless the leaf hash stands at this place of the tree with this root.
     function verifyInclusion(bytes32 root, bytes32 leaf, Place memory place, bytes32[] calldata path) internal view {
         _demandRoot(root, rootFromInclusion(leaf, place, path));
@@ -215,12 +235,34 @@ library Merkle {
         uint256 count = hashes.length;
         if (count == 0) return EMPTY_ROOT;
         unchecked {
-            for (; count > 1; count = (count + 1) / 2) {
-                for (uint256 i = 0; i < count / 2; ++i) hashes[i] = hashNode(hashes[2 * i], hashes[2 * i + 1]);
-                if (count & 1 == 1) hashes[count / 2] = hashes[count - 1];
-            }
+            while (count > 1) count = _foldPairs(hashes, 0, count);
         }
         return hashes[0];
+    }
+
+    /// @dev One level up: the first `lone` of the `count` hashes (0 or 1) stay, every two behind them become their node, and a last one without a
+    /// partner moves up as it is. Gives how many there are then.
+    function _foldPairs(bytes32[] memory hashes, uint256 lone, uint256 count) private view returns (uint256 made) {
+        assembly ("memory-safe") {
+            // Above the free memory pointer nothing is kept.
+            let free := mload(0x40)
+            mstore8(free, 1)
+            let from := add(add(hashes, 32), shl(5, lone))
+            let to := from
+            let pairs := shr(1, sub(count, lone))
+            made := add(lone, pairs)
+            for {} pairs { pairs := sub(pairs, 1) } {
+                mcopy(add(free, 1), from, 64)
+                let done := staticcall(gas(), 2, free, 65, to, 32)
+                if iszero(and(done, eq(returndatasize(), 32))) { revert(0, 0) }
+                from := add(from, 64)
+                to := add(to, 32)
+            }
+            if and(sub(count, lone), 1) {
+                mstore(to, mload(from))
+                made := add(made, 1)
+            }
+        }
     }
 
     // --- tensors

@@ -28,6 +28,14 @@ struct TileOpening {
     bytes32[] tilePath;
 }
 
+/// @notice A tile, by its place among the tiles of a tensor, and the tensor by its place in a list of a step.
+struct TileEvidence {
+    StepOpening step;
+    uint64 index;
+    uint64 place;
+    TileOpening tile;
+}
+
 /// @title Openings: elements of a claimed run, from the claim down.
 /// @notice The form of a tensor comes with its opening: the digest binds it, so nothing but what the provider committed can be shown. That it is
 /// the form that the program demands is a question of its own (BindingReferee, wrong form).
@@ -109,6 +117,17 @@ library Openings {
         require(o.tile.length == size, Merkle.BadTile(size, o.tile.length));
         bytes32 root = Merkle.rootFromInclusion(Merkle.hashLeaf(o.tile), Place(tile, grid.count), o.tilePath);
         return Merkle.digestOf(o.form, root);
+    }
+
+    /// @notice FALSE_CLAIM where a tile of a tensor that stands in a sized list has another size than its form says: then its elements cannot be
+    /// opened. @param size How many items the list has.
+    function ruleTile(bytes32 list, uint8 kind, uint256 size, TileEvidence calldata e) internal view returns (bytes32) {
+        TileOpening calldata o = e.tile;
+        Grid memory grid = Merkle.gridOf(o.form);
+        bytes32 root = Merkle.rootFromInclusion(Merkle.hashLeaf(o.tile), Place(e.place, grid.count), o.tilePath);
+        verifyItem(list, kind, Place(e.index, size), Merkle.digestOf(o.form, root), o.path);
+        (uint256 height, uint256 width) = Merkle.boxOf(grid, e.place);
+        return Referees.demandApart(o.tile.length != height * width * grid.size);
     }
 
     /// @notice Reverts unless a digest stands in a sized list at this place.

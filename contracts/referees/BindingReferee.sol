@@ -2,8 +2,8 @@
 pragma solidity ^0.8.31;
 
 import {Merkle, Place, StepLeaf, TensorType} from "../Merkle.sol";
-import {Openings, StepOpening, TileOpening} from "../Openings.sol";
-import {Counts, LeafOpening, Programs, Value} from "../Programs.sol";
+import {Openings, StepOpening, TileEvidence} from "../Openings.sol";
+import {Counts, EndsOpening, LeafOpening, Programs, Value} from "../Programs.sol";
 import {Case, IRecords, Referees, Refusal} from "../Referee.sol";
 
 /// @notice Two leaves of the run, one behind the other.
@@ -83,7 +83,7 @@ contract BindingReferee {
         );
     }
 
-    /// @notice The claim's final state is not the one that the last leaf left; of a refused run, the one before the refused step's leaf moved on.
+    /// @notice The claim's final state is not the one that the last leaf left; of a refused run, the leaf that the refused step ends.
     function finalState(Case calldata c, StepOpening calldata e) external view returns (bytes32) {
         Openings.verifyLeaf(c, e);
         return Referees.demandApart(_isLast(c, e.leaf.index) && e.leaf.stateAfter != c.claim.finalState);
@@ -119,18 +119,19 @@ contract BindingReferee {
     function operatorTrace(Case calldata c, StepOpening calldata e) external view returns (bytes32) {
         Openings.verifyLeaf(c, e);
         Refusal memory refusal = _refusal(c);
-        // From the refused step's leaf on there may be none.
-        bool excused = refusal.refused && e.leaf.index >= refusal.step / c.job.commitEvery;
-        return Referees.demandApart(
-            c.job.operatorTrace ? e.leaf.values == 0 && !excused : e.leaf.values != 0
-        );
+        (uint64 first,) = Openings.stepsOf(c, e.leaf.index);
+        // The refused step has none, nor has what is behind it.
+        bool hasValues = c.job.operatorTrace && !(refusal.refused && first >= refusal.step);
+        return Referees.demandApart(hasValues ? e.leaf.values == 0 : e.leaf.values != 0);
     }
 
     /// @notice A leaf has nothing where its states, inputs or outputs ought to be, which only leaves behind a refusal have.
     function missing(Case calldata c, StepOpening calldata e) external view returns (bytes32) {
         Openings.verifyLeaf(c, e);
         require(!_isBehindRefusal(c, e.leaf.index), BehindRefusal());
-        return Referees.demandApart(_hasHole(e.leaf));
+        // A segment in which the run is refused ends in no state, unless the refused step is its last one.
+        bool noEnd = e.leaf.stateAfter == 0 && !_isCut(c, e.leaf.index);
+        return Referees.demandApart(noEnd || e.leaf.stateBefore == 0 || e.leaf.inputs == 0 || e.leaf.outputs == 0);
     }
 
     /// @notice A value of a step is missing although the step was computed so far.
@@ -248,8 +249,8 @@ contract BindingReferee {
         return _againstValue(counts, values, value, e);
     }
 
-    /// @notice A parameter that no carry changes is not what it was before the step. All carries are opened, in their order.
-    function kept(Case calldata c, DigestEvidence calldata e, LeafOpening[] calldata carries)
+    /// @notice A parameter that no carry changes is not what it was before the step. All carries are opened.
+    function kept(Case calldata c, DigestEvidence calldata e, EndsOpening calldata ends)
         external
         view
         returns (bytes32)
@@ -257,9 +258,9 @@ contract BindingReferee {
         Counts memory counts = _counts(c);
         (bytes32 values,,, StepLeaf memory step) = _listsOf(c, e.step);
         require(!_isRefusedOrBehind(c, e.step.step), BehindRefusal());
-        require(carries.length == counts.carries, Merkle.BadProofLength(carries.length));
-        for (uint256 i = 0; i < carries.length; ++i) {
-            (uint256 target,) = Programs.openCarry(c.job.program, counts, i, carries[i]);
+        Programs.verifyEnds(c.job.program, counts, ends);
+        for (uint256 i = 0; i < counts.carries; ++i) {
+            (uint256 target,) = Programs.carryAt(ends.carries, i);
             require(target != e.index, Carried(target));
         }
         Openings.verifyItem(step.stateAfter, Merkle.STATE, Place(e.index, counts.parameters), e.found, e.foundPath);
@@ -274,6 +275,11 @@ contract BindingReferee {
         bytes32 digest = Merkle.digestOf(e.form, e.root);
         Openings.verifyItem(values, Merkle.VALUES, Place(e.value, Programs.valuesOf(counts)), digest, e.path);
         return Referees.demandApart(!_isOf(e.form, value));
+    }
+
+    /// @notice A tile of a value has another size than its form says.
+    function tile(Case calldata c, TileEvidence calldata e) external view returns (bytes32) {
+        return Openings.ruleTile(Openings.valuesOf(c, e.step), Merkle.VALUES, Programs.valuesOf(_counts(c)), e);
     }
 
     // --- traces
@@ -310,10 +316,8 @@ contract BindingReferee {
         bytes32 list = isInputs ? e.leaf.inputs : isValues ? e.leaf.values : e.leaf.outputs;
         Merkle.verifySized(list, kind, Merkle.hashItem(listed), Place(e.step - first, count), path);
         // A refused step lists no values, and its trace has some.
-        bool excused = isValues && (listed == 0 || _isRefusedOrBehind(c, e.step));
-        return Referees.demandApart(
-            !excused && listed != (isInputs ? step.inputs : isValues ? step.values : step.outputs)
-        );
+        bytes32 values = _isRefusedOrBehind(c, e.step) ? bytes32(0) : step.values;
+        return Referees.demandApart(listed != (isInputs ? step.inputs : isValues ? values : step.outputs));
     }
 
     /// @notice A traced step does not start from the state that the traced step before it left.
@@ -371,8 +375,15 @@ contract BindingReferee {
     /// @dev The leaf whose end is the claim's final state.
     function _isLast(Case calldata c, uint64 leaf) private view returns (bool) {
         Refusal memory refusal = _refusal(c);
-        // A segment in which a run is refused ends, as committed, in the state before the refused step, unless nothing follows it.
-        return refusal.refused ? leaf == refusal.step / c.job.commitEvery && c.job.commitEvery == 1 : _isLastLeaf(c, leaf);
+        if (!refusal.refused) return _isLastLeaf(c, leaf);
+        return leaf == refusal.step / c.job.commitEvery && !_isCut(c, leaf);
+    }
+
+    /// @dev A leaf with steps behind the refused one.
+    function _isCut(Case calldata c, uint64 leaf) private view returns (bool) {
+        Refusal memory refusal = _refusal(c);
+        (uint64 first, uint64 count) = Openings.stepsOf(c, leaf);
+        return refusal.refused && first <= refusal.step && refusal.step + 1 < first + count;
     }
 
     function _isBehindRefusal(Case calldata c, uint64 leaf) private view returns (bool) {

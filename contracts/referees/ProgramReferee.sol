@@ -11,7 +11,8 @@ import {Case, IRecords, Referees} from "../Referee.sol";
 
 /// @title Programs that break a rule of their format: nobody can say what such a job asks for, so it is void. See docs/formats.md, programs.
 /// @notice Each function opens leaves of the job's program. A leaf that is looked at beside another one may be the broken one as well. What is
-/// well-formed here is what a decoder takes (src/exact/format.ts), but for the names, which decide nothing.
+/// well-formed here is what a decoder takes (src/exact/format.ts), but for what no few leaves show and no result depends on: the names, a flag that
+/// no op needs, constants that are too large all together.
 contract ProgramReferee {
     error NotAConstant(uint256 value);
 

@@ -5,9 +5,10 @@ import {Exact} from "../Exact.sol";
 import {Merkle, StepLeaf} from "../Merkle.sol";
 import {IndexMaps} from "../ops/IndexMaps.sol";
 import {Ops} from "../ops/Ops.sol";
+import {Shapes} from "../ops/Shapes.sol";
 import {Types} from "../ops/Types.sol";
 import {Openings, StepOpening, TileOpening} from "../Openings.sol";
-import {Counts, LeafOpening, Programs, Value} from "../Programs.sol";
+import {Counts, EndsOpening, LeafOpening, Programs, Value} from "../Programs.sol";
 import {Case, IRecords, Referees, Refusal} from "../Referee.sol";
 
 /// @notice A place at which a run may be refused, and the element that decides it.
@@ -68,30 +69,26 @@ contract RefusalReferee {
         Value memory value = Programs.openValue(c.job.program, counts, declared.node, leaf);
         if (declared.reason == NAN_RESULT || declared.reason == ZERO_DIVISOR) {
             bool possible = declared.reason == NAN_RESULT || _operandOf(value, declared.reason) != NONE;
-            return Referees.demandApart(!possible || declared.element >= IndexMaps.sizeOf(value.dims));
+            return Referees.demandApart(!possible || declared.element >= Shapes.sizeOf(value.dims));
         }
         uint256 index = _operandOf(value, declared.reason);
         if (index == NONE) return Referees.FALSE_CLAIM;
         Value memory looked = Programs.openValue(c.job.program, counts, value.operands[index], operand);
-        return Referees.demandApart(declared.element >= IndexMaps.sizeOf(looked.dims));
+        return Referees.demandApart(declared.element >= Shapes.sizeOf(looked.dims));
     }
 
-    /// @notice The claim says that a NaN stands in a result, in a value that is none. All outputs and carries are opened, in their order.
-    function noResult(Case calldata c, LeafOpening[] calldata outputs, LeafOpening[] calldata carries)
-        external
-        view
-        returns (bytes32)
-    {
+    /// @notice The claim says that a NaN stands in a result, in a value that is none. All outputs and carries are opened.
+    function noResult(Case calldata c, EndsOpening calldata ends) external view returns (bytes32) {
         Refusal memory declared = _declared(c);
         require(declared.refused && declared.reason == NAN_RESULT, NotRefused());
         Counts memory counts = _counts(c);
-        require(outputs.length == counts.outputs && carries.length == counts.carries, WrongPlace());
-        for (uint256 i = 0; i < outputs.length; ++i) {
-            uint256 value = Programs.openOutput(c.job.program, counts, i, outputs[i]);
-            require(value != declared.node, Referees.NoFault());
+        require(ends.outputs.length != 0 || counts.outputs == 0, WrongPlace());
+        Programs.verifyEnds(c.job.program, counts, ends);
+        for (uint256 i = 0; i < counts.outputs; ++i) {
+            require(Programs.outputAt(ends.outputs, i) != declared.node, Referees.NoFault());
         }
-        for (uint256 i = 0; i < carries.length; ++i) {
-            (, uint256 value) = Programs.openCarry(c.job.program, counts, i, carries[i]);
+        for (uint256 i = 0; i < counts.carries; ++i) {
+            (, uint256 value) = Programs.carryAt(ends.carries, i);
             require(value != declared.node, Referees.NoFault());
         }
         return Referees.FALSE_CLAIM;
@@ -100,8 +97,18 @@ contract RefusalReferee {
     /// @notice The claim's outputs are the record of a refusal that its provider did not declare.
     function undeclared(Case calldata c, Refusal calldata shown) external view returns (bytes32) {
         require(!_declared(c).refused, Referees.NoFault());
-        bytes memory words = abi.encode(shown.step, shown.node, shown.element, shown.reason);
-        return Referees.demandApart(c.claim.outputs == sha256(bytes.concat(bytes1(0x04), words)));
+        return Referees.demandApart(c.claim.outputs == _recordOf(shown));
+    }
+
+    /// @notice The outputs of a step are the record of a refusal, and the claim declares none of this step.
+    function recorded(Case calldata c, StepOpening calldata s, Refusal calldata shown) external view returns (bytes32) {
+        Refusal memory declared = _declared(c);
+        bool isTraced = s.by == Openings.TRACED;
+        require(isTraced || c.job.commitEvery == 1, WrongPlace());
+        require(!declared.refused || declared.step != s.step, Referees.NoFault());
+        if (!isTraced) Openings.verifyLeaf(c, s);
+        bytes32 outputs = isTraced ? Openings.tracedOf(c, s).outputs : s.leaf.outputs;
+        return Referees.demandApart(outputs == _recordOf(shown));
     }
 
     /// @notice A refused run is not committed as one: the refused step leaves its state as it was, and the claim's final state is that one; its
@@ -133,6 +140,11 @@ contract RefusalReferee {
 
     uint256 private constant NONE = type(uint256).max;
 
+    function _recordOf(Refusal calldata shown) private pure returns (bytes32) {
+        bytes memory words = abi.encode(shown.step, shown.node, shown.element, shown.reason);
+        return sha256(bytes.concat(bytes1(0x04), words));
+    }
+
     /// @dev The position of the operand at which an op looks for this reason; NONE where it does not.
     function _operandOf(Value memory node, uint8 reason) private pure returns (uint256) {
         if (node.kind != Programs.NODE) return NONE;
@@ -162,7 +174,10 @@ contract RefusalReferee {
         uint256 index = _operandOf(node, e.reason);
         require(index != NONE, NoFaultPoint(node.op));
         uint256 element = e.element;
-        if (e.reason == ZERO_DIVISOR) element = IndexMaps.broadcast(node.dims, e.tile.form.dims, element);
+        if (e.reason == ZERO_DIVISOR) {
+            require(element < Shapes.sizeOf(node.dims), OutOfRange(element));
+            element = IndexMaps.broadcast(node.dims, e.tile.form.dims, element);
+        }
         uint256 bits = Openings.valueElement(values, counts, node.operands[index], e.tile, element);
         if (e.reason == NAN) return _isNaN(e, bits);
         if (e.reason == ZERO_DIVISOR) return bits == 0;

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.31;
 
 import {Grid, Merkle, Place, TensorType} from "../Merkle.sol";
-import {Openings, StepOpening, TileOpening} from "../Openings.sol";
+import {Openings, StepOpening, TileEvidence, TileOpening} from "../Openings.sol";
 import {Initial, Rule} from "../ops/Initial.sol";
 import {Types} from "../ops/Types.sol";
 import {Counts, LeafOpening, Programs, Value} from "../Programs.sol";
@@ -173,6 +173,11 @@ contract ScheduleReferee {
         return _againstForm(e.form, Programs.openValue(c.job.program, counts, value, e.leaf));
     }
 
+    /// @notice A tile of an input has another size than its form says.
+    function inputTile(Case calldata c, TileEvidence calldata e) external view returns (bytes32) {
+        return Openings.ruleTile(_inputsOf(c, e.step), Merkle.INPUTS, _counts(c).inputs, e);
+    }
+
     // --- the first state
 
     /// @notice An element of a parameter before the first step is not what its rule and the seed give.
@@ -188,20 +193,17 @@ contract ScheduleReferee {
         return Referees.demandApart(found != drawn);
     }
 
-    /// @notice The first leaf does not start from the checkpoint that the schedule, and with it the job, names.
-    function startState(Case calldata c, StepOpening calldata s, bytes calldata leaf) external view returns (bytes32) {
-        Schedule memory schedule = Schedules.open(c, leaf);
-        bool isNamed = schedule.start == Schedules.CHECKPOINT && c.job.initialState == schedule.startRoot;
-        require(isNamed, OtherStart(schedule.start));
-        return Referees.demandApart(_firstState(c, s) != schedule.startRoot);
-    }
-
     /// @notice A parameter before the first step is a tensor of another form than the program gives it.
     function startForm(Case calldata c, WrongFormEvidence calldata e) external view returns (bytes32) {
         Counts memory counts = _counts(c);
         bytes32 digest = Merkle.digestOf(e.form, e.root);
         Openings.verifyItem(_firstState(c, e.step), Merkle.STATE, Place(e.index, counts.parameters), digest, e.path);
         return _againstForm(e.form, Programs.openValue(c.job.program, counts, e.index, e.leaf));
+    }
+
+    /// @notice A tile of a parameter before the first step has another size than its form says.
+    function startTile(Case calldata c, TileEvidence calldata e) external view returns (bytes32) {
+        return Openings.ruleTile(_firstState(c, e.step), Merkle.STATE, _counts(c).parameters, e);
     }
 
     // --- parts

@@ -12,6 +12,13 @@ contract RecordsHarness is IRecords, Batch {
     mapping(bytes32 id => mapping(bytes32 key => bytes32)) private _expansions;
     mapping(bytes32 id => Refusal) private _refusals;
 
+    /// @notice The domain of statements that are signed for the settlement.
+    bytes32 public domainSeparator;
+
+    function setDomain(bytes32 domain) external {
+        domainSeparator = domain;
+    }
+
     function setCounts(bytes32 program, Counts calldata counts) external {
         _counts[program] = counts;
     }

@@ -68,8 +68,14 @@ interface Place {
 async function reach(asking: Asking, move: Move): Promise<Place | undefined> {
   if (move.name.startsWith('demand')) return undefined
   const place = asking.places.findLast(({ question }) => leadsOn(question, move))
-  if (place === undefined || place === asking.places[asking.places.length - 1]) return place
-  await put(asking, place.move, await reach(asking, place.move))
+  return place && revisit(asking, place)
+}
+
+/** Goes back to a question, the whole way that led to it. */
+async function revisit(asking: Asking, place: Place): Promise<Place> {
+  if (place !== asking.places[asking.places.length - 1]) {
+    await put(asking, place.move, place.from && (await revisit(asking, place.from)))
+  }
   return asking.places[asking.places.length - 1]
 }
 
@@ -98,7 +104,7 @@ const kindOf = (number: number): Kind => Object.entries(KINDS).find(([, one]) =>
 
 const typeOf = ({ dtype, dims }: Form): TensorType => {
   const [name] = Object.entries(DTYPES).find(([, { code }]) => code === dtype)!
-  return { dtype: name as DType, dims }
+  return { dtype: name as DType, dims: dims.map(Number) }
 }
 
 async function put(asking: Asking, move: Move, from: Place | undefined): Promise<Answer> {
@@ -116,13 +122,22 @@ async function put(asking: Asking, move: Move, from: Place | undefined): Promise
     asking.places.push({ move, question, from })
     return answer
   }
-  const hash = sizedRoot(kindOf(question.kind), commitment)
-  asking.places.push({ move, question: { form: 'list', kind: question.kind, size: commitment.size, hash }, from })
-  return { name: 'answerCommitment', ...commitment }
+  const { size, root } = commitment
+  if (typeof size === 'number') {
+    const hash = sizedRoot(kindOf(question.kind), { size, root })
+    asking.places.push({ move, question: { form: 'list', kind: question.kind, size, hash }, from })
+  }
+  return { name: 'answerCommitment', size, root }
+}
+
+/** No number of leaves that a run or an element has is beyond 2^53 - 1, but somebody may commit one. */
+interface Commitment {
+  readonly size: number | bigint
+  readonly root: Bytes32
 }
 
 /** What a demand led to. Of a trace that was committed in another game the list is asked for instead. */
-function committedBy(move: Move, { size }: Question, answer: Answer): { size: number; root: Bytes32 } | undefined {
+function committedBy(move: Move, { size }: Question, answer: Answer): Commitment | undefined {
   if (answer.name === 'answerCommitment') return { size: answer.size, root: answer.root }
   if (move.name !== 'demandTrace' || answer.name !== 'answerChildren') return undefined
   return { size, root: rootFrom(answer.children) }
@@ -188,12 +203,13 @@ async function committedAt(
   connection: Connection,
   id: Bytes32,
   key: Bytes32,
-): Promise<{ key: Bytes32; size: number; root: Bytes32 } | undefined> {
+): Promise<(Commitment & { readonly key: Bytes32 }) | undefined> {
   const { dispute } = connection
   if (equal(await dispute.read('expansionOf', id, key), ZERO32)) return undefined
   const [committed] = await dispute.events('Committed', await wholeSpan(connection), [id, key])
   const answers = await dispute.events('Answered', { from: committed.block, to: committed.block })
-  const own = answers.find(({ transaction }) => transaction === committed.transaction)
+  // The answer that follows at once: a contract may be the provider, and give several answers in one transaction.
+  const own = answers.find(({ index }) => index === committed.index + 1)
   const said = answerIn({ form: 'expansion' }, own!.values.answer)
   demand(said.name === 'answerCommitment', 'chain/failed', () => 'the node shows another answer than was given')
   return { key, size: said.size, root: said.root }

@@ -3,9 +3,11 @@
  * @module
  */
 import { Interface, type InterfaceAbi } from 'ethers/abi'
+import { JsonRpcSigner } from 'ethers/providers'
 import type { Log, Provider, Signer, TransactionReceipt, TransactionRequest } from 'ethers/providers'
 import { fromHex, toHex } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
+import { keccak256 } from '../core/keccak.js'
 import type { Address } from '../receipt/fields.js'
 import {
   byName,
@@ -18,7 +20,7 @@ import {
   type Sendable,
   type Values,
 } from './abi.js'
-import { onChain, revertFault } from './revert.js'
+import { onChain, once, revertFault } from './revert.js'
 
 /** A transaction that is on the chain. */
 export interface Landed {
@@ -160,18 +162,42 @@ export async function sendRequest(
   { signer, provider, patience }: Caller,
 ): Promise<{ landed: Landed; receipt: TransactionReceipt }> {
   demand(signer !== undefined, 'chain/no-signer', () => 'nobody signs', { where })
-  const sent = await oneByOne(signer, () =>
-    onChain(where, async () => {
-      const needed = await signer.estimateGas(request)
-      const gasLimit = needed + needed / 10n
-      return signer.sendTransaction({ ...request, gasLimit: gasLimit < MAX_GAS ? gasLimit : MAX_GAS })
-    }),
-  )
-  const receipt = await settled(where, sent.hash, { provider, patience })
-  if (receipt.status !== 1) throw await whyRefused(where, { ...request, from: sent.from }, { provider, receipt })
-  const { hash, blockNumber: block, gasUsed: gas, logs } = receipt
+  const hash = await oneByOne(signer, async () => {
+    const needed = await onChain(where, () => signer.estimateGas(request))
+    const gasLimit = needed + needed / 10n
+    return transmit(where, { ...request, gasLimit: gasLimit < MAX_GAS ? gasLimit : MAX_GAS }, { signer, provider })
+  })
+  const receipt = await settled(where, hash, { provider, patience })
+  if (receipt.status !== 1) throw await whyRefused(where, { ...request, from: receipt.from }, { provider, receipt })
+  const { blockNumber: block, gasUsed: gas, logs } = receipt
   return { landed: { hash: hash as `0x${string}`, block, gas, logs }, receipt }
 }
+
+/**
+ * Signs once, so that a transaction that went through although the node said otherwise is not sent a second time. Returns its hash. Where the
+ * node itself signs, it is asked once.
+ */
+async function transmit(
+  where: string,
+  request: TransactionRequest,
+  { signer, provider }: { readonly signer: Signer; readonly provider: Provider },
+): Promise<string> {
+  if (signer instanceof JsonRpcSigner) return (await once(where, () => signer.sendTransaction(request))).hash
+  const nonce = await onChain(where, () => signer.getNonce('pending'))
+  const filled = await onChain(where, () => signer.populateTransaction({ ...request, nonce }))
+  const signed = await once(where, () => signer.signTransaction(filled))
+  const hash = toPrefixed(keccak256(fromHex(signed)))
+  await onChain(where, async () => {
+    try {
+      await provider.broadcastTransaction(signed)
+    } catch (error) {
+      if ((await provider.getTransaction(hash)) === null) throw error
+    }
+  })
+  return hash
+}
+
+const toPrefixed = (bytes: Uint8Array): string => `0x${toHex(bytes)}`
 
 const sending = new WeakMap<Signer, Promise<unknown>>()
 

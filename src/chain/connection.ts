@@ -101,12 +101,25 @@ export async function wholeSpan(connection: Connection): Promise<{ from: number;
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()
+    const all = signal && sleepersOf(signal)
     const done = (): void => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
+      all?.delete(done)
       resolve()
     }
     const timer = setTimeout(done, ms)
-    signal?.addEventListener('abort', done)
+    all?.add(done)
   })
+}
+
+const sleepers = new WeakMap<AbortSignal, Set<() => void>>()
+
+/** Everybody who waits under a signal: one listener for all of them, however many claims are watched. */
+function sleepersOf(signal: AbortSignal): Set<() => void> {
+  const known = sleepers.get(signal)
+  if (known !== undefined) return known
+  const all = new Set<() => void>()
+  sleepers.set(signal, all)
+  signal.addEventListener('abort', () => [...all].forEach((wake) => wake()), { once: true })
+  return all
 }

@@ -17,11 +17,12 @@ import type { Address } from '../receipt/fields.js'
 import { freshSalt, type Job } from '../receipt/job.js'
 import type { Found } from './abi.js'
 import { ABIS, type DISPUTE_ABI } from './abi.generated.js'
+import type { RunRefusal } from '../trace/refusal.js'
 import type { Landed } from './calls.js'
 import { accountOf, pause, type Connection } from './connection.js'
 import { contractOf } from './deployment.js'
 import { ready } from './money.js'
-import { isRevert } from './revert.js'
+import { isRevert, revertOf } from './revert.js'
 import type { Terms } from './terms.js'
 import { refusalIn, refusalOut } from './wire.js'
 
@@ -158,14 +159,36 @@ export interface Opening {
 /** So many open games on a claim double the bond of the next, as in the contract. */
 const MAX_DOUBLINGS = 32n
 
-/** Opens a game against a claim, with the bond that is due now. @throws Fault `chain/reverted` (WindowClosed, NotClaimed ...), `chain/no-funds`. */
+/** So often somebody else may open a game between one's look at the bond and the transaction. */
+const MAX_RACES = 16
+
+/**
+ * Opens a game against a claim, with the bond that is due now: where somebody else's game comes in between, with that which is due then.
+ * @throws Fault `chain/reverted` (WindowClosed, NotClaimed ...), `chain/no-funds`.
+ */
 export async function open(
   connection: Connection,
-  { job, claim, provider, terms }: Opening,
+  opening: Opening,
   id: Bytes32,
 ): Promise<{ readonly game: bigint; readonly landed: Landed }> {
   const { dispute } = connection
-  const others = await dispute.read('live', id)
+  for (let races = 0; ; races++) {
+    const others = await dispute.read('live', id)
+    try {
+      return await openBehind(connection, opening, others)
+    } catch (error) {
+      const isRace = revertOf(error) !== undefined && (await dispute.read('live', id)) !== others
+      if (!isRace || races === MAX_RACES) throw error
+    }
+  }
+}
+
+async function openBehind(
+  connection: Connection,
+  { job, claim, provider, terms }: Opening,
+  others: bigint,
+): Promise<{ readonly game: bigint; readonly landed: Landed }> {
+  const { dispute } = connection
   const bond = terms.bond << (others < MAX_DOUBLINGS ? others : MAX_DOUBLINGS)
   const due = { token: terms.token, amount: bond, to: dispute.address }
   const landed = await dispute.send('open', [job, claim, provider, terms], await ready(connection, due))
@@ -205,7 +228,7 @@ export function answer({ dispute }: Connection, game: bigint, said: Answer): Pro
     case 'answerDigest':
       return dispute.send('answerDigest', [game, said.form, said.root])
     case 'answerRefusal':
-      return dispute.send('answerRefusal', [game, refusalOut(said.refusal)])
+      return dispute.send('answerRefusal', [game, said.shown ?? refusalOut(said.refusal)])
     case 'answerCommitment':
       return dispute.send('answerCommitment', [game, said.size, said.root])
   }
@@ -218,16 +241,29 @@ export function answerIn(question: Pick<Question, 'form'>, bytes: Uint8Array): A
       return { name: 'answerLeaf', leaf: bytes }
     case 'digest': {
       const [[dtype, dims], root] = AbiCoder.defaultAbiCoder().decode(['(uint8,uint64[])', 'bytes32'], bytes)
-      const form = { dtype: Number(dtype), dims: [...dims].map(Number) }
+      const form = { dtype: Number(dtype), dims: [...dims].map(exactly) }
       return { name: 'answerDigest', form, root: fromHex(root) }
     }
     case 'trace':
     case 'expansion': {
       const [size, root] = decodeAbi(['uint64', 'bytes32'], bytes)
-      return { name: 'answerCommitment', size: Number(size), root }
+      return { name: 'answerCommitment', size: exactly(size), root }
     }
     default:
       return listIn(bytes)
+  }
+}
+
+/** A 64-bit number; one that no number holds stays as it is, so that evidence says what its provider said. */
+const exactly = (value: bigint): number | bigint => (value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value)
+
+/** The refusal that somebody shows; undefined where no run can meet it. */
+function refusalOf(shown: Parameters<typeof refusalIn>[0]): RunRefusal | undefined {
+  try {
+    return refusalIn(shown)
+  } catch (error) {
+    if (Fault.is(error)) return undefined
+    throw error
   }
 }
 
@@ -235,8 +271,8 @@ export function answerIn(question: Pick<Question, 'form'>, bytes: Uint8Array): A
 function listIn(bytes: Uint8Array): Answer {
   if (bytes.length === 5 * 32 && bytes[31] !== 32) {
     const [, step, node, element, reason] = decodeAbi(['bool', 'uint64', 'uint32', 'uint64', 'uint8'], bytes)
-    const said = { refused: true, step, node: Number(node), element, reason: Number(reason) }
-    return { name: 'answerRefusal', refusal: refusalIn(said)! }
+    const shown = { refused: true, step, node: Number(node), element, reason: Number(reason) }
+    return { name: 'answerRefusal', refusal: refusalOf(shown), shown }
   }
   const [children] = decodeAbi(['bytes32[]'], bytes)
   return { name: 'answerChildren', children }

@@ -159,6 +159,18 @@ export async function engagementOf({ settlement }: Connection, id: Bytes32): Pro
   return { state: STATES[state], claim, closes, claimedAt }
 }
 
+/** The providers that took a job, or seats of it, in their order. @throws Fault `chain/failed`. */
+export async function takersOf(connection: Connection, job: Bytes32): Promise<readonly Address[]> {
+  const taken = await connection.settlement.events('JobTakenBy', await wholeSpan(connection), [job])
+  return taken.map(({ values }) => values.provider)
+}
+
+/** The hashes of all jobs that were posted, in their order. @throws Fault `chain/failed`. */
+export async function list(connection: Connection): Promise<readonly Bytes32[]> {
+  const posted = await connection.settlement.events('JobPosted', await wholeSpan(connection))
+  return posted.map(({ values }) => values.job)
+}
+
 /** A claim that stands on a chain. */
 export interface FiledClaim {
   readonly id: Bytes32

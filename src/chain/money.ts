@@ -5,7 +5,7 @@
 import { ZERO_ADDRESS, type Address } from '../receipt/fields.js'
 import { callsOf, type Landed, type Sending } from './calls.js'
 import { accountOf, type Connection } from './connection.js'
-import { onChain } from './revert.js'
+import { isRevert, onChain } from './revert.js'
 
 /** What is used of an ERC-20 token. @see ERC-20 */
 const TOKEN_ABI = [
@@ -79,9 +79,20 @@ export async function creditOf({ settlement, dispute }: Connection, token: Addre
 
 /** Fetches everything that the account is owed in one token; no transaction where that is nothing. @throws Fault `chain/reverted`. */
 export async function withdraw(connection: Connection, token: Address = ZERO_ADDRESS): Promise<readonly Landed[]> {
+  const { settlement, dispute } = connection
   const credit = await creditOf(connection, token, await accountOf(connection))
-  const landed: Landed[] = []
-  if (credit.settlement > 0n) landed.push(await connection.settlement.send('withdraw', [token]))
-  if (credit.dispute > 0n) landed.push(await connection.dispute.send('withdraw', [token]))
-  return landed
+  return [
+    ...(credit.settlement > 0n ? await unlessFetched(settlement.send('withdraw', [token])) : []),
+    ...(credit.dispute > 0n ? await unlessFetched(dispute.send('withdraw', [token])) : []),
+  ]
+}
+
+/** Nothing, where the account fetched it meanwhile elsewhere: somebody who acts in several jobs does. */
+async function unlessFetched(fetching: Promise<Landed>): Promise<readonly Landed[]> {
+  try {
+    return [await fetching]
+  } catch (error) {
+    if (isRevert(error, 'NothingToWithdraw')) return []
+    throw error
+  }
 }

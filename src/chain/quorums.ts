@@ -2,7 +2,7 @@
  * Quorums on a chain: seats are drawn or named, replicas seal, reveal, and those that agree are paid.
  * @module
  */
-import { concat, utf8, type Bytes32 } from '../core/bytes.js'
+import { concat, toHex, utf8, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { keccak256 } from '../core/keccak.js'
 import type { Address } from '../receipt/fields.js'
@@ -11,7 +11,7 @@ import type { SignedReceipt } from '../receipt/receipt.js'
 import { inOrder, type Seal, type SignedSeal } from '../receipt/seal.js'
 import type { RunRefusal } from '../trace/refusal.js'
 import type { Landed } from './calls.js'
-import { accountOf, type Connection } from './connection.js'
+import { accountOf, wholeSpan, type Connection } from './connection.js'
 import type { Engaging, PostedJob } from './jobs.js'
 import { ready } from './money.js'
 import { policyOut, refusalOut } from './wire.js'
@@ -27,6 +27,17 @@ export async function draw(
   const { settlement } = connection
   const { logs } = await settlement.send('draw', [job, candidates])
   const [drawn] = settlement.eventsIn('SeatsDrawn', logs)
+  return drawn.values.replicas
+}
+
+/** Who has the seats of a quorum, ascending: those that its policy names, or those that were drawn. @throws Fault `chain/unknown-claim` before they are. */
+export async function replicasOf(
+  connection: Connection,
+  { hash, policy }: Pick<PostedJob, 'hash' | 'policy'>,
+): Promise<readonly Address[]> {
+  if (policy.auditors.length > 0) return policy.auditors
+  const [drawn] = await connection.settlement.events('SeatsDrawn', await wholeSpan(connection), [hash])
+  demand(drawn !== undefined, 'chain/unknown-claim', () => 'the seats are not drawn yet', { found: toHex(hash) })
   return drawn.values.replicas
 }
 

@@ -61,11 +61,26 @@ function textOf(value: unknown): string {
   return String(value)
 }
 
+/** A node that does not do it is asked again so often, after so many milliseconds, each time twice as many. */
+const [TRIES, FIRST_WAIT] = [8, 25]
+
 /**
- * Does something on a chain.
+ * Does something on a chain that may be done twice: what a node does not do is tried again for a few seconds.
  * @throws Fault `chain/reverted` with the contract's error, `chain/no-funds`, `chain/failed` where the node did not do it.
  */
 export async function onChain<T>(where: string, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await once(where, work)
+    } catch (error) {
+      if (tries === TRIES || !Fault.is(error, 'chain/failed')) throw error
+      await new Promise((resolve) => setTimeout(resolve, FIRST_WAIT * 2 ** (tries - 1)))
+    }
+  }
+}
+
+/** Does something on a chain that must not be done twice. @throws Fault, as {@link onChain}. */
+export async function once<T>(where: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

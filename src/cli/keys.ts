@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { Fault, demand } from '../core/faults.js'
-import { KEY_VARIABLE, fromEnvironment, fromKeystore, type Signer } from '../receipt/signer.js'
+import { KEY_VARIABLE, fromEnvironment, fromKeystore, type AccountSigner } from '../receipt/signer.js'
 import { read } from './files.js'
 
 /** Holds the password of a keystore where nobody is there to be asked. */
@@ -30,7 +30,7 @@ export async function password(prompt: string): Promise<string> {
 }
 
 /** The signer of `--keystore FILE`, else of the environment. @throws Fault `receipt/bad-keystore`. */
-export async function signerFrom({ keystore }: { keystore?: string }): Promise<Signer> {
+export async function signerFrom({ keystore }: { keystore?: string }): Promise<AccountSigner> {
   if (keystore !== undefined)
     return fromKeystore(new TextDecoder().decode(await read(keystore, 1 << 16)), await password('Password: '))
   if (process.env[KEY_VARIABLE] !== undefined) return fromEnvironment()
@@ -40,7 +40,7 @@ export async function signerFrom({ keystore }: { keystore?: string }): Promise<S
 }
 
 /** The same, or undefined where no key was given at all. */
-export async function optionalSigner(options: { keystore?: string }): Promise<Signer | undefined> {
+export async function optionalSigner(options: { keystore?: string }): Promise<AccountSigner | undefined> {
   const given = options.keystore !== undefined || process.env[KEY_VARIABLE] !== undefined
   return given ? signerFrom(options) : undefined
 }

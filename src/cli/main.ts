@@ -11,6 +11,7 @@ import { attest } from './commands/attest.js'
 import { audit } from './commands/audit.js'
 import { beacon } from './commands/beacon.js'
 import { coverage } from './commands/coverage.js'
+import { deploy } from './commands/deploy.js'
 import { diff } from './commands/diff.js'
 import { doctor } from './commands/doctor.js'
 import { inspect } from './commands/inspect.js'
@@ -20,8 +21,10 @@ import { key } from './commands/key.js'
 import { quantize } from './commands/quantize.js'
 import { reveal } from './commands/reveal.js'
 import { run } from './commands/run.js'
+import { settle, withdraw } from './commands/settle.js'
 import { train } from './commands/train.js'
 import { verify } from './commands/verify.js'
+import { challenge, respond, watch } from './commands/watch.js'
 import { printFault } from './output.js'
 
 const json = process.argv.includes('--json')
@@ -35,7 +38,8 @@ export function commandLine(): Command {
     .enablePositionalOptions()
     .option('--json', 'print one JSON object {ok, outcome, data}')
     .addHelpText('after', '\nExit codes: 0 valid, 1 refuted, 2 usage, 3 undecided, 4 could not run.')
-  for (const command of [
+  const onChain = [deploy, settle, withdraw, challenge, watch, respond]
+  const commands = [
     key,
     job,
     run,
@@ -50,8 +54,8 @@ export function commandLine(): Command {
     inspect,
     doctor,
     coverage,
-  ])
-    program.addCommand(command())
+  ]
+  for (const command of [...commands, ...onChain]) program.addCommand(command())
   for (const command of [program, ...descendants(program)])
     command.exitOverride().configureOutput({ writeErr: (text) => void (json || process.stderr.write(text)) })
   for (const command of descendants(program)) command.option('--json', 'print one JSON object {ok, outcome, data}')

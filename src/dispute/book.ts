@@ -108,7 +108,9 @@ export class Book {
     const node = program.values[value]
     const traced = steps[step % commitEvery]
     const nothing: Entry = { tree: { size: 0, levels: [] }, leaf: () => new Uint8Array(0) }
-    if (node?.kind !== 'node' || traced.values[value] === undefined) return nothing
+    const tensor = traced.values[value]
+    // A contract does not know how many elements a value has, so it lets somebody ask for one that is not there.
+    if (node?.kind !== 'node' || tensor === undefined || element >= tensor.data.length) return nothing
     const operands = operandsAt(node, traced)
     if (!isExpandable(node, operands, element)) return nothing
     const { leaves, tree } = expand(node, operands, element)

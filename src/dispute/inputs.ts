@@ -11,7 +11,7 @@ import { digestOf, rootOfDigests } from '../trace/digests.js'
 import { STEP_FIELDS } from '../trace/step.js'
 import { explore, type Source } from './explore.js'
 import type { StepOpening } from './openings.js'
-import { listView, reachLeaf, tensorApart, withTensor } from './other-list.js'
+import { listView, reachLeaf, tensorApart, tileEvidence, withTensor } from './other-list.js'
 import { proofOf, type FaultProof } from './proof.js'
 import type { TracedStep } from './retrace.js'
 import { inputEvidence, inputFormEvidence, numberEvidence, startEvidence, startFormEvidence } from './schedule.js'
@@ -50,6 +50,10 @@ export async function inputFault(at: AtLeaf, { opening, own, list }: WrongInputs
   demand(found.index !== undefined, 'merkle/root-mismatch', () => 'two roots of the same inputs')
   const [index, views] = [found.index, listView(found, { tensors: own.inputs, digests })]
   const apart = await tensorApart(ask, { digest: found.leaf, own: own.inputs[index] })
+  if ('place' in apart) {
+    const evidence = tileEvidence(apart, { opening, index, path: views.path(index) })
+    return proved('inputTile', evidence, `input ${index} has a tile of another size`)
+  }
   if (apart.element === undefined) {
     const evidence = inputFormEvidence(program, { opening, index, ...apart, path: views.path(index) })
     return proved('inputForm', evidence, `input ${index} has another form`)
@@ -89,6 +93,10 @@ export async function startFault(at: AtLeaf, opening: StepOpening): Promise<Faul
   const [index, views] = [found.index, listView(found, { tensors: before, digests })]
   const where = `parameter ${index} before the first step`
   const apart = await tensorApart(ask, { digest: found.leaf, own: before[index] })
+  if ('place' in apart) {
+    const evidence = tileEvidence(apart, { opening, index, path: views.path(index) })
+    return proofOf(challenge, ['schedule', 'startTile'], [evidence], `${where}: a tile of another size`)
+  }
   if (apart.element === undefined) {
     const evidence = startFormEvidence(own.program, { opening, index, ...apart, path: views.path(index) })
     return proofOf(challenge, ['schedule', 'startForm'], [evidence], `${where}: another form`)

@@ -10,7 +10,7 @@ import { DTYPES, type Tensor, type TensorType } from '../core/tensor.js'
 import { leavesOf as leavesOfProgram } from '../exact/format.js'
 import type { Program } from '../exact/program.js'
 import { tileBytes, tileOf, tileTree, listTree } from '../merkle/tiles.js'
-import { proveInclusion, treeOf, type Path, type Tree } from '../merkle/tree.js'
+import { nodeAt, proveInclusion, siblingsOf, treeOf, type Path, type Tree } from '../merkle/tree.js'
 import type { Claim } from '../receipt/claim.js'
 import type { Address } from '../receipt/fields.js'
 import type { Job } from '../receipt/job.js'
@@ -33,7 +33,8 @@ export interface LeafOpening {
 /** A type as the contracts have it: the ONNX number of the element type, and the dims. */
 export interface Form {
   readonly dtype: number
-  readonly dims: readonly number[]
+  /** Of what somebody else revealed maybe beyond 2^53 - 1. */
+  readonly dims: readonly (number | bigint)[]
 }
 
 /** A tile with its way to the tensor's root, and the digest's way to the list in which it stands. */
@@ -145,11 +146,13 @@ export function bitsAt(list: ListView, index: number, element: number): bigint {
 const programs = new WeakMap<Program, { readonly leaves: readonly Uint8Array[]; readonly tree: Tree }>()
 
 function leafOfProgram(program: Program, index: number): LeafOpening {
-  const known = programs.get(program) ?? treeFor(program)
-  return { leaf: known.leaves[index], path: proveInclusion(known.tree, index) }
+  const { leaves, tree } = known(program)
+  return { leaf: leaves[index], path: proveInclusion(tree, index) }
 }
 
-function treeFor(program: Program): { readonly leaves: readonly Uint8Array[]; readonly tree: Tree } {
+function known(program: Program): { readonly leaves: readonly Uint8Array[]; readonly tree: Tree } {
+  const before = programs.get(program)
+  if (before !== undefined) return before
   const leaves = leavesOfProgram(program)
   const made = { leaves, tree: treeOf(leaves) }
   programs.set(program, made)
@@ -169,6 +172,34 @@ export const openOutput = (program: Program, index: number): LeafOpening =>
 /** The leaf of a carry. */
 export const openCarry = (program: Program, index: number): LeafOpening =>
   leafOfProgram(program, 1 + program.values.length + program.outputs.length + index)
+
+/** All carries of a program, or all of its outputs and carries, packed, with the way of their leaves to the root. */
+export interface EndsOpening {
+  readonly outputs: Uint8Array
+  readonly carries: Uint8Array
+  readonly path: Path
+}
+
+/** All carries of a program, with all of its outputs where these are wanted. */
+export function openEnds(program: Program, { outputs }: { readonly outputs: boolean }): EndsOpening {
+  const shown = outputs ? program.outputs : []
+  const { tree } = known(program)
+  const first = tree.size - shown.length - program.carries.length
+  const beside = first === tree.size ? [] : siblingsOf({ index: first, size: tree.size })
+  return {
+    outputs: words(shown),
+    carries: words(program.carries.flatMap(({ parameter, value }) => [parameter, value])),
+    // What is on the right of the first of them is among them.
+    path: beside.filter(({ index }) => index % 2 === 0).map(({ level, index }) => nodeAt(tree, level, index)),
+  }
+}
+
+/** Integers of 4 bytes, big-endian. */
+function words(values: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4 * values.length))
+  values.forEach((value, i) => view.setUint32(4 * i, value))
+  return new Uint8Array(view.buffer)
+}
 
 /** A leaf of a run with its way to the run root. */
 export interface LeavesView {

@@ -6,9 +6,10 @@ import { equal, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import type { Tensor } from '../core/tensor.js'
 import { digestFrom, elementAt, tileBytes, tileGrid, tileTree } from '../merkle/tiles.js'
-import { KINDS } from '../merkle/tree.js'
+import { KINDS, type Path } from '../merkle/tree.js'
 import { expectAnswer, explore, type Explored } from './explore.js'
-import { formOf, viewOfTensor, type Form, type ListView, type TensorView } from './openings.js'
+import { formOf, viewOfTensor } from './openings.js'
+import type { Form, ListView, StepOpening, TensorView, TileOpening } from './openings.js'
 import { TILE, type Ask, type Move } from './question.js'
 import type { AtLeaf } from './scene.js'
 
@@ -47,9 +48,10 @@ export function withTensor(list: ListView, index: number, view: TensorView): Lis
   return { ...list, tensor: (at) => (at === index ? view : list.tensor(at)) }
 }
 
-/** Where a tensor is not one's own: its form, or its first element that differs, with the tile that holds it. */
+/** Where a tensor is not one's own: its form, the size of a tile, or its first element that differs, with the tile that holds it. */
 export type TensorApart =
   | { readonly element: undefined; readonly form: Form; readonly root: Bytes32 }
+  | { readonly element: undefined; readonly place: number; readonly tile: Omit<TileOpening, 'path'> }
   | { readonly element: number; readonly view: TensorView }
 
 /**
@@ -68,6 +70,10 @@ export async function tensorApart(
   const move: Move = { name: 'descendTensor', form, root }
   const found = await explore(ask, { kind: 'tile', size: tree.size, node: { move, root } }, tree)
   demand(found.index !== undefined, 'merkle/root-mismatch', () => 'two digests of the same tiles')
+  if (found.leaf.length !== tileBytes(own, found.index).length) {
+    const tile = { form, tile: found.leaf, tilePath: found.tree.path(found.index) }
+    return { element: undefined, place: found.index, tile }
+  }
   const view: TensorView = {
     type: { dtype: own.dtype, dims: own.dims },
     tile(index) {
@@ -78,13 +84,20 @@ export async function tensorApart(
   return { element: firstElement(own, found.index, found.leaf), view }
 }
 
+/** A tile of another size than its form says, in the tensor at a place of a list (TileEvidence of contracts/Openings.sol). */
+export function tileEvidence(
+  { place, tile }: Extract<TensorApart, { place: number }>,
+  { opening, index, path }: { readonly opening: StepOpening; readonly index: number; readonly path: Path },
+) {
+  return { step: opening, index, place, tile: { ...tile, path } }
+}
+
 const sameForm = (a: Form, b: Form): boolean =>
   a.dtype === b.dtype && a.dims.length === b.dims.length && a.dims.every((dim, i) => dim === b.dims[i])
 
 /** The first element of a tile that is not one's own. */
 function firstElement(tensor: Tensor, tile: number, bytes: Uint8Array): number {
   const own = tileBytes(tensor, tile)
-  demand(own.length === bytes.length, 'dispute/silent', () => 'a tile of another size')
   const byte = own.findIndex((one, i) => one !== bytes[i])
   return elementAt(tensor, { tile, position: Math.floor(byte / tileGrid(tensor).bytes) })
 }

@@ -41,13 +41,22 @@ export type Move =
   | { readonly name: 'descendItem'; readonly item: Bytes32 }
   | { readonly name: 'descendTensor'; readonly form: Form; readonly root: Bytes32 }
 
+/** A refusal as a contract has it, which may be none that a run can meet. */
+export interface ShownRefusal {
+  readonly refused: boolean
+  readonly step: number | bigint
+  readonly node: number
+  readonly element: number | bigint
+  readonly reason: number
+}
+
 /** What a provider says; the names are those of the contract's functions. */
 export type Answer =
   | { readonly name: 'answerChildren'; readonly children: readonly Bytes32[] }
   | { readonly name: 'answerLeaf'; readonly leaf: Uint8Array }
   | { readonly name: 'answerDigest'; readonly form: Form; readonly root: Bytes32 }
-  | { readonly name: 'answerRefusal'; readonly refusal: RunRefusal }
-  | { readonly name: 'answerCommitment'; readonly size: number; readonly root: Bytes32 }
+  | { readonly name: 'answerRefusal'; readonly refusal: RunRefusal | undefined; readonly shown?: ShownRefusal }
+  | { readonly name: 'answerCommitment'; readonly size: number | bigint; readonly root: Bytes32 }
 
 /** Puts one question to a provider, by way of a contract or not. @throws Fault `dispute/silent` where no right answer comes. */
 export type Ask = (move: Move, question: Question) => Promise<Answer>

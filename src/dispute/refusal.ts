@@ -14,6 +14,7 @@ import type { RunRefusal } from '../trace/refusal.js'
 import {
   openCarry,
   openElement,
+  openEnds,
   openOutput,
   openValue,
   type Case,
@@ -22,6 +23,7 @@ import {
   type StepOpening,
 } from './openings.js'
 import { NO_LEAF, proofOf, type FaultProof } from './proof.js'
+import type { Answer, ShownRefusal } from './question.js'
 import { broadcastSource } from './sources.js'
 
 /** A step whose values are known, up to the node that is looked at. */
@@ -65,9 +67,7 @@ function withoutReason(at: RefusedStep, declared: RunRefusal): FaultProof {
   const summary = `${where(declared)}: nothing is wrong there`
   const value = program.values[declared.node]
   if (declared.reason === 'nan-result' && value !== undefined && !resultsOf(program).includes(declared.node)) {
-    const outputs = program.outputs.map((_, i) => openOutput(program, i))
-    const carries = program.carries.map((_, i) => openCarry(program, i))
-    return proofOf(at, ['refusal', 'noResult'], [outputs, carries], summary)
+    return proofOf(at, ['refusal', 'noResult'], [openEnds(program, { outputs: true })], summary)
   }
   if (!exists(program, declared)) {
     const leaf = value === undefined ? NO_LEAF : openValue(program, declared.node)
@@ -126,9 +126,21 @@ function resultAt(program: Program, node: number): { other: LeafOpening; index: 
 export function undeclared(of: { readonly case: Case }, refusal: RunRefusal): FaultProof | undefined {
   const { claim } = of.case
   if (!equal(hashRefusal(refusal), claim.outputs)) return undefined
-  const { step, node, element, reason } = refusal
-  const shown = { refused: true, step, node, element, reason: REASONS[reason] }
-  return proofOf(of, ['refusal', 'undeclared'], [shown], `${where(refusal)}: refused, and not declared`)
+  return proofOf(of, ['refusal', 'undeclared'], [shownFrom(refusal)], `${where(refusal)}: refused, and not declared`)
+}
+
+const shownFrom = ({ step, node, element, reason }: RunRefusal): ShownRefusal => {
+  return { refused: true, step, node, element, reason: REASONS[reason] }
+}
+
+/** The proof that a step's outputs are the record of a refusal, where the claim declares none. */
+export function recorded(
+  of: { readonly case: Case },
+  opening: StepOpening,
+  { refusal, shown }: Extract<Answer, { name: 'answerRefusal' }>,
+): FaultProof {
+  const evidence = [opening, shown ?? shownFrom(refusal!)]
+  return proofOf(of, ['refusal', 'recorded'], evidence, `step ${opening.step}: refused, and not declared`)
 }
 
 /** The proof that a refused step's leaf does not fit its claim: by its own leaf of the run, or by its trace. */

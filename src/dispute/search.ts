@@ -7,7 +7,7 @@ import { ZERO32, equal, type Bytes32 } from '../core/bytes.js'
 import { Fault, demand } from '../core/faults.js'
 import type { Tensor } from '../core/tensor.js'
 import { listTree } from '../merkle/tiles.js'
-import { KINDS, proveChildren, proveInclusion, rootOf, type Kind } from '../merkle/tree.js'
+import { KINDS, proveChildren, proveInclusion, rootOf, type Kind, type Path } from '../merkle/tree.js'
 import type { RunRefusal } from '../trace/refusal.js'
 import { STEP_FIELDS, decodeStep, runTree, type Step, type StepField } from '../trace/step.js'
 import type { OwnRun } from './book.js'
@@ -17,6 +17,7 @@ import {
   BY,
   NO_STEP,
   openCarry,
+  openEnds,
   openLeaf,
   openOutput,
   openValue,
@@ -27,12 +28,12 @@ import {
 } from './openings.js'
 import { OtherTree } from './other-tree.js'
 import { NO_LEAF, proofOf, type DigestEvidence, type FaultProof } from './proof.js'
-import { isNothing, refusalApart, undeclared, wrongForm } from './refusal.js'
+import { isNothing, recorded, refusalApart, undeclared, wrongForm } from './refusal.js'
 import type { Ask, Move } from './question.js'
 import type { Retraced, TracedStep } from './retrace.js'
 import { inputFault, startFault } from './inputs.js'
 import type { AtLeaf, AtStep, Challenge } from './scene.js'
-import { listView, reachLeaf, tensorApart, withTensor } from './other-list.js'
+import { listView, reachLeaf, tensorApart, tileEvidence, withTensor } from './other-list.js'
 
 /**
  * The proof that a claim is false, or undefined where it is one's own.
@@ -41,9 +42,18 @@ import { listView, reachLeaf, tensorApart, withTensor } from './other-list.js'
  * one that only a referee named in the policy decides.
  */
 export async function findFault(challenge: Challenge, ask: Ask): Promise<FaultProof | undefined> {
+  const { leaves, own } = challenge
+  if (leaves !== undefined && leaves.length !== own.leaves.length) return otherSize(challenge, leaves)
   const { run, index, leaf } = await firstLeaf(challenge, ask)
   if (index === undefined) return inClaim(challenge, ask, run)
   return inLeaf({ challenge, ask, run, index, leaf })
+}
+
+/** The leaves of the claimed run are public, and not as many as the steps of the job make. */
+function otherSize(challenge: Challenge, leaves: readonly Step[]): FaultProof {
+  const { size } = runTree(leaves)
+  const evidence = [size, rootOf(runTree(leaves))]
+  return proofOf(challenge, ['binding', 'runSize'], evidence, `a run of ${size} leaves`)
 }
 
 async function firstLeaf(
@@ -78,13 +88,16 @@ async function inClaim(challenge: Challenge, ask: Ask, run: OtherTree): Promise<
     return proofOf(challenge, ['binding', 'finalState'], [opening], 'the final state is not what the last step left')
   }
   const { steps } = await own.retrace(last)
+  if (equal(steps[steps.length - 1].leaf.outputs, claim.outputs)) return undefined
+  return wrongOutputs(challenge, openLeaf({ leaf }, last), steps)
+}
+
+/** The outputs of the last step, which the claim does not name: by its leaf, or by the list of outputs of its segment. */
+function wrongOutputs(challenge: Challenge, leaf: StepOpening, steps: readonly TracedStep[]): FaultProof {
   const inner = steps[steps.length - 1].leaf
-  if (equal(inner.outputs, claim.outputs)) return undefined
   const list = listTree(steps.map((step) => step.leaf.outputs))
-  const opening: StepOpening =
-    own.commitEvery === 1
-      ? openLeaf({ leaf }, last)
-      : { ...openLeaf({ leaf }, last, inner.index), inner, innerPath: proveInclusion(list, steps.length - 1) }
+  const listed = { ...leaf, step: inner.index, inner, innerPath: proveInclusion(list, steps.length - 1) }
+  const opening = challenge.own.commitEvery === 1 ? leaf : listed
   return proofOf(challenge, ['binding', 'outputs'], [opening], 'the outputs are not those of the last step')
 }
 
@@ -104,13 +117,16 @@ async function refusalInClaim(
   return equal(refused.leaf.stateBefore, challenge.case.claim.finalState) ? undefined : refusedForm(at, first)
 }
 
-/** The run is refused, and the claim knows nothing of it: its last leaf is not the end that the claim says. */
-function unfinished(challenge: Challenge, run: OtherTree): FaultProof {
+/** The run is refused, and the claim knows nothing of it: its last leaf has no end, or the record as outputs. */
+async function unfinished(challenge: Challenge, run: OtherTree): Promise<FaultProof> {
   const { own } = challenge
   const last = own.leaves.length - 1
   const opening = openLeaf({ leaf: leavesUpTo(own, run) }, last, last * own.commitEvery)
-  const fault = isNothing(own.leaves[last]) || own.commitEvery > 1 ? 'finalState' : 'outputs'
-  return proofOf(challenge, ['binding', fault], [opening], 'the claim ends elsewhere than its run')
+  if (isHole(own.leaves[last])) {
+    return proofOf(challenge, ['binding', 'missing'], [opening], 'the run ends before its last step')
+  }
+  const { steps } = await own.retrace(last)
+  return wrongOutputs(challenge, opening, steps)
 }
 
 /** A refused step that is not committed as one: by its leaf, or by the trace where a leaf has several steps. */
@@ -132,6 +148,17 @@ const leavesUpTo =
 const isHole = (leaf: Step): boolean =>
   (['stateBefore', 'inputs', 'stateAfter', 'outputs'] as const).some((field) => equal(leaf[field], ZERO32))
 
+/** True for a hole that no refusal excuses: a segment in which the run is refused ends in no state unless the refused step is its last one. */
+function isMissing({ own, declared, case: { job } }: Challenge, leaf: Step, index: number): boolean {
+  const end = Math.min((index + 1) * own.commitEvery, Number(job.steps))
+  const isCut = declared !== undefined && declared.step >= index * own.commitEvery && declared.step + 1 < end
+  return isHole(isCut && equal(leaf.stateAfter, ZERO32) ? { ...leaf, stateAfter: leaf.stateBefore } : leaf)
+}
+
+/** The leaf in which one's own run or the claim is refused, the first of both; infinity where neither is. */
+const refusedLeaf = ({ own, declared }: Challenge): number =>
+  Math.floor(Math.min(own.refusal?.step ?? Infinity, declared?.step ?? Infinity) / own.commitEvery)
+
 /** The first leaf that differs: everything before it agrees. */
 async function inLeaf(at: AtLeaf): Promise<FaultProof> {
   const { challenge, run, index, leaf } = at
@@ -145,15 +172,20 @@ async function inLeaf(at: AtLeaf): Promise<FaultProof> {
   const opening = openLeaf({ leaf: () => ({ leaf, path: run.path(index) }) }, index, index * own.commitEvery)
   const bound = (fault: string, evidence: readonly unknown[], what: string) =>
     proofOf(challenge, ['binding', fault], evidence, `${where}: ${what}`)
-  if (index <= refusedAt && isHole(leaf)) return bound('missing', [opening], 'a part is missing')
-  if (index > refusedAt || (index === refusedAt && own.commitEvery === 1 && !isRefused(challenge, leaf))) {
-    return wrongForm(challenge, { ...opening, step: Math.min(opening.step, Number(job.steps) - 1) })
+  if (index <= refusedAt && isMissing(challenge, leaf, index)) return bound('missing', [opening], 'a part is missing')
+  const isBehind = index > refusedAt && !isNothing(leaf)
+  if (isBehind || (index === refusedAt && own.commitEvery === 1 && !isRefused(challenge, leaf))) {
+    return wrongForm(challenge, opening)
   }
+  // Refused at different places, and the leaf of the first is one's own: there it shows who is wrong.
+  const first = refusedLeaf(challenge)
+  if (index > first) return inTrace({ ...at, index: first, leaf: own.leaves[first] })
   const wrong = fieldApart(own.leaves[index], leaf)
   if (wrong === 'stateBefore') return wrongStart(at, opening)
   if (wrong === 'inputs') return wrongInputs(at, opening)
   const hasValues = !equal(leaf.values, ZERO32)
-  if (job.operatorTrace ? !hasValues && index < refusedAt : hasValues) {
+  const tracesValues = job.operatorTrace && opening.step < (declared?.step ?? Infinity)
+  if (tracesValues !== hasValues) {
     return bound('operatorTrace', [opening], 'values are there or missing against the job')
   }
   if (own.commitEvery === 1 && hasValues) return inWholeStep(at, opening)
@@ -198,6 +230,9 @@ async function wrongInputs(at: AtLeaf, opening: StepOpening): Promise<FaultProof
   const found = await explore(at.ask, { kind: 'segmentInputs', size: tree.size, list }, tree)
   demand(found.index !== undefined, 'merkle/root-mismatch', () => 'lists of inputs')
   const step = index * own.commitEvery + found.index
+  // Inputs that are not there, or behind a refusal: the trace says otherwise.
+  const isNone = equal(found.leaf, ZERO32) || [own.refusal, challenge.declared].some((one) => one && one.step < step)
+  if (isNone) return inTrace(at, found)
   const inner = { ...NO_STEP, inputs: found.leaf }
   const listed = { ...openLeaf({ leaf: () => ({ leaf, path: run.path(index) }) }, index, step), by: BY.segment, inner }
   const evidence = { ...listed, innerPath: found.tree.path(found.index) }
@@ -216,11 +251,34 @@ async function inWholeStep(at: AtLeaf, opening: StepOpening): Promise<FaultProof
 // ---------------------------------------------------------------- a trace
 
 /** The provider commits the steps of the leaf with their values; the first one that differs, or a contradiction with the leaf. */
-async function inTrace(at: AtLeaf): Promise<FaultProof> {
+async function inTrace(at: AtLeaf, listed?: Explored): Promise<FaultProof> {
   const found = await traceOf(at)
   const { index: place, leaf } = found.tree
+  if (listed?.index !== undefined && (place === undefined || place > listed.index)) {
+    return refusalHere(at, found, place) ?? wrongList(at, found.openingOf(listed.index), itemOf('inputs', listed))
+  }
   if (place === undefined) return againstLeaf(at, found)
-  return inTracedStep(at, { ...found, place, step: decodeStep(leaf) })
+  return inTracedStep(at, { ...found, place, step: decodeStep(leaf), listed })
+}
+
+/** What a leaf lists of a step. */
+interface Listed {
+  readonly field: keyof typeof SEGMENT_LISTS
+  readonly item: Bytes32
+  readonly path: Path
+}
+
+/** The first item of a list that is not one's own. */
+const itemOf = (field: Listed['field'], { tree, index, leaf }: Explored): Listed => ({
+  field,
+  item: leaf,
+  path: tree.path(index!),
+})
+
+/** What a leaf lists of a step is not what its trace says. */
+function wrongList({ challenge }: AtLeaf, opening: StepOpening, { field, item, path }: Listed): FaultProof {
+  const evidence = [KINDS[SEGMENT_LISTS[field]], opening, item, path]
+  return proofOf(challenge, ['binding', 'tracedList'], evidence, `step ${opening.step}: its leaf lists other ${field}`)
 }
 
 async function traceOf(at: AtLeaf): Promise<Traces> {
@@ -261,24 +319,24 @@ async function againstLeaf(at: AtLeaf, traces: Traces): Promise<FaultProof> {
   if (refused !== undefined) return refused
   if (challenge.own.commitEvery === 1) return ends(0)
   if (!equal(leaf.stateAfter, challenge.own.leaves[index].stateAfter)) return ends(last)
-  for (const [field, kind] of SEGMENT_LISTS) {
-    const own = listTree(traced.steps.map((step) => listedOf(step, field)))
+  for (const field of ['inputs', 'values', 'outputs'] as const) {
+    const kind = SEGMENT_LISTS[field]
+    const own = listTree(traced.steps.map((step) => listedOf(traced, step, field)))
     if (equal(leaf[field], challenge.own.leaves[index][field])) continue
     await reachLeaf(at)
     const move: Move = { name: 'descendStep', step: leaf, field: STEP_FIELDS.indexOf(field) }
     const found = await explore(at.ask, { kind, size: own.size, list: { move, hash: leaf[field] } }, own)
     if (found.index === undefined) continue
-    const evidence = [KINDS[kind], openingOf(found.index), found.leaf, found.tree.path(found.index)]
-    return proofOf(challenge, ['binding', 'tracedList'], evidence, `leaf ${index} lists other ${field}`)
+    return wrongList(at, openingOf(found.index), itemOf(field, found))
   }
   throw notProvable(`leaf ${index}`)
 }
 
-/** Where one's own run and the claim are refused at different places, the first of which is in this leaf. */
-function refusalHere(at: AtLeaf, { traced, openingOf }: Traces): FaultProof | undefined {
+/** Where one's own run and the claim are refused at different places, the first of which is a step that agrees: of all, or of the first `end`. */
+function refusalHere(at: AtLeaf, { traced, openingOf }: Traces, end?: number): FaultProof | undefined {
   const { own, declared, case: of } = at.challenge
   if (sameRefusal(own.refusal, declared)) return undefined
-  for (const [place, step] of traced.steps.entries()) {
+  for (const [place, step] of traced.steps.slice(0, end).entries()) {
     const refused = [own.refusal, declared].some((one) => one?.step === step.leaf.index)
     if (!refused) continue
     const values = wholeView(step)
@@ -296,15 +354,11 @@ const wholeView = ({ values, digests }: TracedStep): ListView =>
   )
 const NO_TENSOR: Tensor = { dtype: 'uint8', dims: [0], data: new Uint8Array(0) }
 
-const SEGMENT_LISTS = [
-  ['inputs', 'segmentInputs'],
-  ['values', 'segmentValues'],
-  ['outputs', 'segmentOutputs'],
-] as const
+const SEGMENT_LISTS = { inputs: 'segmentInputs', values: 'segmentValues', outputs: 'segmentOutputs' } as const
 
 /** What a segment lists of a step: of one that was refused no values. */
-const listedOf = ({ leaf, values }: TracedStep, field: 'inputs' | 'values' | 'outputs'): Bytes32 =>
-  field === 'values' && values.includes(undefined) ? ZERO32 : leaf[field]
+const listedOf = ({ refusal }: Retraced, { leaf }: TracedStep, field: keyof typeof SEGMENT_LISTS): Bytes32 =>
+  field === 'values' && refusal?.step === leaf.index ? ZERO32 : leaf[field]
 
 const notProvable = (where: string) =>
   new Fault('dispute/not-provable', 'runs differ, and nothing that a contract decides contradicts', { where })
@@ -312,32 +366,38 @@ const notProvable = (where: string) =>
 /** A step of the trace that is not one's own. */
 async function inTracedStep(
   at: AtLeaf,
-  { traced, openingOf, place, step }: Traces & { readonly place: number; readonly step: Step },
+  traces: Traces & { readonly place: number; readonly step: Step; readonly listed: Explored | undefined },
 ): Promise<FaultProof> {
   const { challenge, ask } = at
+  const { traced, openingOf, place, step } = traces
   const own = traced.steps[place]
   const opening = openingOf(place, step)
-  const where = `step ${own.leaf.index}`
-  const bound = (fault: string, evidence: readonly unknown[], what: string) =>
-    proofOf(challenge, ['binding', fault], evidence, `${where}: ${what}`)
-  const ends = () => bound('tracedEnds', [opening], 'its trace does not say what its leaf does')
+  const ends = () =>
+    proofOf(challenge, ['binding', 'tracedEnds'], [opening], `step ${opening.step}: not what its leaf says`)
+  if (step.index !== own.leaf.index) return ends()
   const refused = challenge.declared?.step ?? Infinity
-  if (step.index === own.leaf.index && step.index > refused && !isNothing(step)) return wrongForm(challenge, opening)
+  if (step.index > refused && !isNothing(step)) return wrongForm(challenge, opening)
   if (step.index === refused && !isRefused(challenge, { ...step, values: ZERO32 })) return wrongForm(challenge, opening)
-  if (step.index !== own.leaf.index || (isHole(step) && !isHole(own.leaf)) || equal(step.values, ZERO32)) return ends()
+  const earlier = refusalHere(at, traces, place)
+  if (earlier !== undefined) return earlier
+  if (isHole(step) || equal(step.values, ZERO32)) return ends()
   const wrong = fieldApart(own.leaf, step)
-  if (wrong === 'stateBefore') {
-    if (place === 0) return ends()
-    const evidence = { step: openingOf(place - 1), next: opening }
-    return bound('tracedChain', [evidence], 'it does not start from what the step before left')
-  }
-  if (wrong === 'inputs') {
-    if (challenge.own.commitEvery === 1) return ends()
-    const list = listTree(traced.steps.map((one) => one.leaf.inputs))
-    const evidence = [KINDS.segmentInputs, opening, own.leaf.inputs, proveInclusion(list, place)]
-    return bound('tracedList', evidence, 'its inputs are not those that its leaf lists')
-  }
+  if (wrong === 'stateBefore') return place === 0 ? ends() : brokenTrace(at, openingOf(place - 1), opening)
+  if (wrong === 'inputs') return challenge.own.commitEvery === 1 ? ends() : wrongList(at, opening, inputsOf(traces))
   return inStep({ challenge, ask, opening, step, own })
+}
+
+/** The inputs that the leaf lists of the first step whose trace is not one's own: the list is, up to the first item that differs. */
+function inputsOf({ traced, place, listed }: Traces & { place: number; listed: Explored | undefined }): Listed {
+  if (listed !== undefined && place === listed.index) return itemOf('inputs', listed)
+  const items = traced.steps.map((step) => step.leaf.inputs)
+  const path = listed?.tree.path(place) ?? proveInclusion(listTree(items), place)
+  return { field: 'inputs', item: items[place], path }
+}
+
+function brokenTrace({ challenge }: AtLeaf, step: StepOpening, next: StepOpening): FaultProof {
+  const summary = `step ${next.step}: it does not start from what the step before left`
+  return proofOf(challenge, ['binding', 'tracedChain'], [{ step, next }], summary)
 }
 
 // ---------------------------------------------------------------- a step
@@ -386,10 +446,10 @@ async function inValue(at: AtStep, { values, value }: { values: ListView; value:
   }
   const bound = (fault: string, of: Partial<DigestEvidence>) =>
     proofOf(challenge, ['binding', fault], [{ ...evidence, ...of }], `${where}: not what it is elsewhere`)
-  const stops = own.values[value] === undefined || (equal(digest, ZERO32) && challenge.declared?.step === step.index)
-  const stop = stops ? refusalOf(at, values) : undefined
+  const isNone = equal(digest, ZERO32)
+  if (isNone && !isExcused(challenge, step, value)) return bound('missingValue', {})
+  const stop = isNone || own.values[value] === undefined ? refusalOf(at, values) : undefined
   if (stop !== undefined) return stop
-  if (equal(digest, ZERO32)) return bound('missingValue', {})
   if (row.kind === 'parameter') {
     return bound('parameter', { found: own.digests[value], foundPath: pathIn(own.digests.slice(0, parameters), value) })
   }
@@ -401,6 +461,10 @@ async function inValue(at: AtStep, { values, value }: { values: ListView; value:
   if (row.kind === 'constant') return bound('constantValue', { leaf: openValue(program, value) })
   return inTensor(at, { values, value, digest, where })
 }
+
+/** True for a value behind the node at which the step was refused, as the claim says. A NaN in a result is looked for behind all nodes. */
+const isExcused = ({ declared }: Challenge, step: Step, value: number): boolean =>
+  declared?.step === step.index && declared.reason !== 'nan-result' && value >= declared.node
 
 const pathIn = (digests: readonly Bytes32[], index: number) => proveInclusion(listTree(digests), index)
 
@@ -415,6 +479,10 @@ interface AtValue {
 async function inTensor(at: AtStep, { values, value, digest, where }: AtValue): Promise<FaultProof> {
   const { challenge, ask, opening, own } = at
   const found = await tensorApart(ask, { digest, own: own.values[value]! })
+  if ('place' in found) {
+    const evidence = tileEvidence(found, { opening, index: value, path: values.path(value) })
+    return proofOf(challenge, ['binding', 'tile'], [evidence], `${where}: a tile of another size`)
+  }
   if (found.element === undefined) {
     const { form, root } = found
     const leaf = openValue(challenge.own.program, value)
@@ -440,9 +508,11 @@ async function inResults(at: AtStep, { values }: { values: ListView; types: numb
   }
   const apart = async (kind: Kind, field: 'outputs' | 'stateAfter', digests: readonly Bytes32[]) => {
     if (equal(step[field], own.leaf[field])) return undefined
-    const move: Move = { name: 'descendStep', step, field: STEP_FIELDS.indexOf(field) }
-    const source: Source = { kind, size: digests.length, list: { move, hash: step[field] } }
-    return explore(ask, source, listTree(digests))
+    const list = { move: { name: 'descendStep', step, field: STEP_FIELDS.indexOf(field) }, hash: step[field] } as const
+    const first = await ask(list.move, { form: 'list', kind: KINDS[kind], size: digests.length, hash: list.hash })
+    if (first.name === 'answerRefusal') return first
+    const source: Source = { kind, size: digests.length, list }
+    return explore(async (...asked) => (asked[0] === list.move ? first : ask(...asked)), source, listTree(digests))
   }
   const digestsOf = (numbers: readonly number[]) => numbers.map((number) => own.digests[number])
   const after = program.values.slice(0, program.counts.parameters).map((_, parameter) => {
@@ -450,16 +520,16 @@ async function inResults(at: AtStep, { values }: { values: ListView; types: numb
     return carry?.value ?? parameter
   })
   const state = await apart('state', 'stateAfter', digestsOf(after))
-  if (state?.index !== undefined) {
+  if (state !== undefined && 'tree' in state && state.index !== undefined) {
     const { index, leaf, tree } = state
     const found = { index, found: leaf, foundPath: tree.path(index), expected: values.digest(after[index]) }
     const carry = program.carries.findIndex((one) => one.parameter === index)
     const expectedPath = values.path(after[index])
     if (carry >= 0) return bound('carried', { ...found, index: carry, expectedPath, leaf: openCarry(program, carry) })
-    const all = program.carries.map((_, i) => openCarry(program, i))
-    return bound('kept', { ...found, expectedPath }, [all])
+    return bound('kept', { ...found, expectedPath }, [openEnds(program, { outputs: false })])
   }
   const outputs = await apart('outputs', 'outputs', digestsOf(program.outputs))
+  if (outputs !== undefined && 'name' in outputs) return recorded(challenge, opening, outputs)
   if (outputs?.index === undefined) throw notProvable(`step ${step.index}`)
   const { index, leaf, tree } = outputs
   const value = program.outputs[index]

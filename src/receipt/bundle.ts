@@ -97,9 +97,9 @@ export interface Bundle {
   readonly leaves: readonly Step[]
   /** What each step commits beside the states. */
   readonly steps: readonly Content[]
-  /** With an operator trace: the digests of all values of every step, in the program's numbering. */
+  /** With an operator trace: the digests of all values of every step up to a refused one, in the program's numbering. */
   readonly digests: readonly (readonly Bytes32[])[] | undefined
-  /** With an operator trace: all values of every step. */
+  /** With an operator trace: all values of every step up to a refused one. */
   readonly values: readonly (readonly Tensor[])[] | undefined
   readonly checkpoints: Checkpoints
   readonly seal: SignedSeal | undefined
@@ -240,8 +240,10 @@ export async function decode(reader: BundleReader): Promise<Bundle> {
   const perStep = (types: readonly TensorType[], lists: readonly (readonly Bytes32[])[], what: string) =>
     inTurn(lists, (names) => all(types, names, what))
   const refused = receipt.refusal !== undefined
-  const traced = receipt.job.operatorTrace && !refused
-  demandCount('operator values', manifest.values.length, traced ? length : 0)
+  const traced = receipt.job.operatorTrace
+  // The refused step and those behind it have none.
+  const done = Math.min(receipt.refusal?.step ?? length, length)
+  demandCount('operator values', manifest.values.length, traced ? done : 0)
   const source = { reader, receipt, program, manifest, all }
   const course = await courseFrom(source)
   const listed = course === undefined ? await perStep(inputsOf(program), manifest.inputs, 'inputs') : []
@@ -264,7 +266,7 @@ export async function decode(reader: BundleReader): Promise<Bundle> {
     commitEvery,
     leaves,
     steps: commitEvery === 1 ? leaves : await contentsFrom(reader, length),
-    digests: traced ? await digestsFrom(reader, { steps: length, values: program.values.length }) : undefined,
+    digests: traced ? await digestsFrom(reader, { steps: done, values: program.values.length }) : undefined,
     values: traced ? await perStep(program.values, manifest.values, 'values') : undefined,
     checkpoints: await checkpointsFrom(reader, { program, leaves }),
     seal: sealBytes === undefined ? undefined : decodeSeal(sealBytes),
@@ -453,11 +455,12 @@ function verifySteps({ receipt: { receipt, job, refusal }, inputs, course, steps
   demandRoot('receipt/wrong-outputs', own, receipt.claim.outputs)
 }
 
-/** Operator values: each digest is its tensor's, each step's root theirs; without a trace the root is zero. */
+/** Operator values: each digest is its tensor's, each step's root theirs; without a trace, and from a refused step on, the root is zero. */
 function verifyValues(bundle: Bundle): void {
   const { digests, values, steps, program } = bundle
   steps.forEach((step, s) => {
-    if (digests === undefined || values === undefined) return demandRoot('receipt/wrong-values', step.values, ZERO32)
+    if (digests?.[s] === undefined || values?.[s] === undefined)
+      return demandRoot('receipt/wrong-values', step.values, ZERO32, `values of step ${s}`)
     values[s].forEach((tensor, v) =>
       demandRoot('receipt/wrong-values', digestOf(tensor), digests[s][v], `value ${v} of step ${s}`),
     )

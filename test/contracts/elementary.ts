@@ -17,12 +17,17 @@ const HARD = JSON.parse(readFileSync(new URL('../vectors/elementary.json', impor
 /** The names of the functions. */
 export const FUNCTIONS: readonly string[] = Object.keys(HARD)
 
+/** Bits of a binary32 number. */
+const numberOf = (bits: bigint): number => new Float32Array(Uint32Array.of(Number(bits)).buffer)[0]
+
 /** Where the contract and the exact op differ, and the gas of one call. */
 export interface ElementaryRun {
   readonly cases: number
   readonly wrong: readonly string[]
   readonly mean: number
   readonly worst: number
+  /** The argument at which it is. */
+  readonly worstAt: number
 }
 
 /** Runs a function over its hardest arguments, the turning points of all functions, and random ones. */
@@ -30,7 +35,7 @@ export async function runElementary(harness: Contract, name: string, count: numb
   const operands = [...Object.keys(HARD[name]).map(BigInt), ...elementaryOperands(count)]
   const expected = expectElementary(name, operands)
   const wrong: string[] = []
-  let [total, worst] = [0, 0]
+  let [total, worst, worstAt] = [0, 0, 0n]
   for (let from = 0; from < operands.length; from += BATCH) {
     const part = operands.slice(from, from + BATCH)
     const found = await callBytes(harness, 'run', [numberOfOp(name), pack(4, [part])])
@@ -41,8 +46,14 @@ export async function runElementary(harness: Contract, name: string, count: numb
       if (result !== right)
         wrong.push(`${name}(${x.toString(16)}) is ${right.toString(16)}, not ${result.toString(16)}`)
       total += gas
-      worst = Math.max(worst, gas)
+      if (gas > worst) [worst, worstAt] = [gas, x]
     })
   }
-  return { cases: operands.length, wrong: wrong.slice(0, 5), mean: total / operands.length, worst }
+  return {
+    cases: operands.length,
+    wrong: wrong.slice(0, 5),
+    mean: total / operands.length,
+    worst,
+    worstAt: numberOf(worstAt),
+  }
 }

@@ -44,7 +44,9 @@ function binary(): string {
 /** Starts a node. @throws Error where it does not listen within 20 seconds. */
 export async function startNode({ unlimited = false }: EvmNodeOptions = {}): Promise<EvmNode> {
   const limits = unlimited ? ['--disable-block-gas-limit', '--disable-code-size-limit'] : ['--enable-tx-gas-limit']
-  const words = ['--port', '0', '--hardfork', 'osaka', '--chain-id', String(CHAIN_ID), ...limits]
+  // What it writes on the disk stays there when it is killed: states of some megabytes for every block.
+  const kept = ['--max-persisted-states', '0']
+  const words = ['--port', '0', '--hardfork', 'osaka', '--chain-id', String(CHAIN_ID), ...kept, ...limits]
   const guard = fileURLToPath(new URL('guard.mjs', import.meta.url))
   const child = spawn(process.execPath, [guard, String(SECONDS), binary(), ...words], {
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -256,6 +256,20 @@ describe('rules that look at more than a leaf', () => {
     }
   })
 
+  test('a flag that no op needs, and other names, are refused by a decoder and void nothing', async () => {
+    const { program, leaves } = leavesFrom(smallProgram().program)
+    for (const [place, word] of [
+      [8, encodeAbi(['uint256'], [1])],
+      [9, ZERO32],
+    ] as const) {
+      const header = concat(leaves[0].subarray(0, 32 * place), word, leaves[0].subarray(32 * place + 32))
+      const changed = { program, leaves: replaced(leaves, 0, header) }
+      expect(isTaken(changed)).toBe(false)
+      const found = await court.ask(changed, questionsOf(changed), Number(place === 8))
+      expect(found.filter((ruling) => ruling !== 'NoFault')).toEqual([])
+    }
+  })
+
   test('the size comes from the root', async () => {
     const all = leavesFrom(smallProgram().program)
     const header = openerOf(all)(0)

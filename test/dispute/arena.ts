@@ -84,7 +84,8 @@ export function asking(book: Answers): Kept & { questions: number } {
         ? { name: 'trace' as const, leaf: move.leaf }
         : { ...move, name: 'expansion' as const }
     const answer = await book.commit(demand)
-    const root = sizedRoot(demand.name === 'trace' ? 'segment' : 'expansion', answer)
+    const sized = { size: Number(answer.size), root: answer.root }
+    const root = sizedRoot(demand.name === 'trace' ? 'segment' : 'expansion', sized)
     if (demand.name === 'trace') kept.traces.set(demand.leaf, root)
     else kept.expansions.set(keyOf(demand), root)
     return answer

@@ -60,7 +60,7 @@ export function proveChoice(
 export function proveChoiceSize(
   subject: Subject,
   own: OwnChoice,
-  { size, root }: { readonly size: number; readonly root: Bytes32 },
+  { size, root }: { readonly size: number | bigint; readonly root: Bytes32 },
 ): ExpansionProof {
   return { referee: 'choice', fault: 'size', evidence: [evidenceOf(subject, own, new Uint8Array(0)), size, root] }
 }

@@ -37,7 +37,7 @@ export function evidenceFor(known: Known): Readonly<Record<string, unknown>> {
 export function proveSize(
   subject: Subject,
   own: Expansion,
-  found: { readonly size: number; readonly root: Bytes32 },
+  found: { readonly size: number | bigint; readonly root: Bytes32 },
 ): ExpansionProof {
   if (isChoice(own)) return proveChoiceSize(subject, own, found)
   const { size, root } = found
