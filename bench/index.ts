@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   onnx: () => import('./onnx.js'),
   openings: () => import('./openings.js'),
   receipts: () => import('./receipts.js'),
+  zk: () => import('./zk.js'),
 }
 
 const name = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? ''

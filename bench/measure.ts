@@ -16,11 +16,14 @@ export interface Result {
 
 export const JSON_LINES = process.argv.includes('--json')
 
+/** Counts as they are, all else in four digits. */
+const rounded = (value: number): number => (Number.isInteger(value) ? value : Number(value.toPrecision(4)))
+
 /** Prints a figure: a line of JSON under `--json`, else aligned text. */
 export function print(result: Result): void {
   const { case: name, metric, value, unit } = result
-  if (JSON_LINES) console.log(JSON.stringify({ ...result, value: Number(value.toPrecision(4)) }))
-  else console.log(`${name.padEnd(30)} ${metric.padEnd(28)} ${value.toPrecision(4)} ${unit}`)
+  if (JSON_LINES) console.log(JSON.stringify({ ...result, value: rounded(value) }))
+  else console.log(`${name.padEnd(30)} ${metric.padEnd(28)} ${rounded(value)} ${unit}`)
 }
 
 /** Says where and when, on standard error so that the figures stay lines of their own. */

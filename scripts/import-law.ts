@@ -17,6 +17,7 @@ export const ROOMS = [
   'autodiff',
   'data',
   'runtime',
+  'quantize',
   'trace',
   'receipt',
   'audit',
@@ -32,7 +33,7 @@ export const ROOMS = [
 const ENTRIES: Readonly<Record<string, string>> = { 'index.ts': 'cli' }
 
 /** Files that may import node: modules. Everything else loads in a browser. */
-const NODE_ONLY = /^(disk\/.*|cli\/.*|runtime\/isolated.*\.ts|runtime\/ort-node\.ts)$/
+const NODE_ONLY = /^(disk\/.*|cli\/.*|runtime\/isolated.*\.ts|runtime\/ort-node\.ts|zk\/compile\.ts)$/
 
 /** The modules that a file imports, as it writes them: static, re-exported, dynamic with a literal, and of types alone. */
 export function importsOf(name: string, text: string): string[] {

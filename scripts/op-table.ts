@@ -1,8 +1,10 @@
-/** Writes docs/ops.md, the table of exact ops, and who decides about them in docs/disputes.md: `npx tsx scripts/op-table.ts`. */
+/** Writes docs/ops.md, the table of exact ops, who decides about them in docs/disputes.md, and the tables of docs/quantize.md: `npx tsx scripts/op-table.ts`. */
 import type { DType } from '../src/core/tensor.js'
 import { REASONS, type ExactOp } from '../src/exact/op.js'
 import { deciderOf } from '../src/dispute/element.js'
 import { OPS } from '../src/exact/ops/index.js'
+import { BOUNDS } from '../src/quantize/bounds.js'
+import { OPERATORS } from '../src/quantize/operators.js'
 import type { RefereeName } from '../src/dispute/proof.js'
 import { code, fill, isMain, pretty, table, textOf, write } from './markdown.js'
 
@@ -79,7 +81,17 @@ export function deciders(): Promise<string> {
   return pretty(fill(textOf('docs/disputes.md'), 'deciders', text.join('\n\n')), 'docs/disputes.md')
 }
 
+/** docs/quantize.md with its tables: what operators become, and what the interval analysis knows. */
+export function quantizeTables(): Promise<string> {
+  const operators = Object.entries(OPERATORS).map(([op, form]) => [op, form])
+  const exact = [...OPS].sort((a, b) => a.number - b.number).filter(({ name }) => BOUNDS.has(name))
+  const names = `${exact.length} of ${OPS.length} exact ops: ${exact.map(({ name }) => name).join(', ')}.`
+  const text = fill(textOf('docs/quantize.md'), 'operators', table(['operator', 'on integers'], operators))
+  return pretty(fill(text, 'subset', names), 'docs/quantize.md')
+}
+
 if (isMain(import.meta.url)) {
+  await write('docs/quantize.md', await quantizeTables())
   await write('docs/ops.md', await opTable())
   await write('docs/disputes.md', await deciders())
 }

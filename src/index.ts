@@ -17,6 +17,7 @@ export * as Program from './exact/index.js'
 export { Adapters, Autodiff, Diloco, LearningRate, Loss, Optimizer, Recipe, Training } from './autodiff/index.js'
 export * as Data from './data/index.js'
 export * as Runtime from './runtime/index.js'
+export * as Quantize from './quantize/index.js'
 export * as Trace from './trace/index.js'
 export {
   Claim,

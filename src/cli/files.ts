@@ -23,8 +23,16 @@ export async function read(path: string, limit = MAX_FILE): Promise<Uint8Array> 
  * The tensors for a model's inputs from `--input` words: `name=FILE`, or files in the order of the inputs. A .json file may hold a
  * tensor {dtype, dims, data}, nested lists, a map from names to tensors, or {"input_data": [...]} with one list for each input.
  */
-export async function readInputs(model: Model, words: readonly string[]): Promise<Record<string, Tensor>> {
-  const wanted = model.graph.inputs.filter((info) => !model.graph.initializers.has(info.name))
+export async function readInputs({ graph }: Model, words: readonly string[]): Promise<Record<string, Tensor>> {
+  const wanted = graph.inputs.filter((info) => !graph.initializers.has(info.name))
+  return readTensors(wanted, words)
+}
+
+/** The same for inputs that are described otherwise. */
+export async function readTensors(
+  wanted: readonly ValueInfo[],
+  words: readonly string[],
+): Promise<Record<string, Tensor>> {
   const given: Record<string, Tensor> = {}
   let position = 0
   for (const word of words) {

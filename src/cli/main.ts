@@ -18,6 +18,7 @@ import { inspect } from './commands/inspect.js'
 import { job } from './commands/job.js'
 import { key } from './commands/key.js'
 
+import { quantize } from './commands/quantize.js'
 import { reveal } from './commands/reveal.js'
 import { run } from './commands/run.js'
 import { settle, withdraw } from './commands/settle.js'
@@ -38,7 +39,22 @@ export function commandLine(): Command {
     .option('--json', 'print one JSON object {ok, outcome, data}')
     .addHelpText('after', '\nExit codes: 0 valid, 1 refuted, 2 usage, 3 undecided, 4 could not run.')
   const onChain = [deploy, settle, withdraw, challenge, watch, respond]
-  const commands = [key, job, run, train, reveal, verify, audit, attest, beacon, diff, inspect, doctor, coverage]
+  const commands = [
+    key,
+    job,
+    run,
+    train,
+    quantize,
+    reveal,
+    verify,
+    audit,
+    attest,
+    beacon,
+    diff,
+    inspect,
+    doctor,
+    coverage,
+  ]
   for (const command of [...commands, ...onChain]) program.addCommand(command())
   for (const command of [program, ...descendants(program)])
     command.exitOverride().configureOutput({ writeErr: (text) => void (json || process.stderr.write(text)) })

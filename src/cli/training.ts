@@ -99,14 +99,15 @@ async function dataOf({ program }: Training, { data, header }: TrainingWords): P
   return readDataset(Object.fromEntries(sources))
 }
 
-function splitData(word: string): [string, string] {
+/** The two halves of name=FILE. */
+export function splitData(word: string): [string, string] {
   const at = word.indexOf('=')
-  demand(at > 0, 'cli/usage', () => '--data is written name=FILE', { found: word.slice(0, 100) })
+  demand(at > 0, 'cli/usage', () => 'a column is written name=FILE', { found: word.slice(0, 100) })
   return [word.slice(0, at), word.slice(at + 1)]
 }
 
 /** `FILE.npy`, `FILE.csv:FIRST` (field, from 0), or any other file with `:OFFSET` (bytes before the first sample). */
-function sourceOf(word: string, { dtype, dims }: TensorType, header: boolean): ColumnSource {
+export function sourceOf(word: string, { dtype, dims }: TensorType, header: boolean): ColumnSource {
   const [, path, place] = /^(.*?)(?::([0-9]{1,15}))?$/.exec(word)!
   const at = Number(place ?? 0)
   const sample = dims.slice(1)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { anchorOf, faultTable } from '../../scripts/fault-table.js'
 import { withExamples } from '../../scripts/doc-examples.js'
 import { textOf } from '../../scripts/markdown.js'
-import { deciders, opTable } from '../../scripts/op-table.js'
+import { deciders, opTable, quantizeTables } from '../../scripts/op-table.js'
 import { FAULTS, type FaultCode } from '../../src/core/faults.js'
 import { KINDS } from '../../src/merkle/tree.js'
 import { OPS } from '../../src/exact/ops/index.js'
@@ -25,6 +25,9 @@ describe('generated documents', () => {
 
   test('docs/disputes.md says who decides about every op', async () =>
     expect(textOf('docs/disputes.md')).toBe(await deciders()))
+
+  test('docs/quantize.md says what the quantizer does with every operator', async () =>
+    expect(textOf('docs/quantize.md')).toBe(await quantizeTables()))
 
   test('docs/faults.md is what the fault table says', async () =>
     expect(textOf('docs/faults.md')).toBe(await faultTable()))

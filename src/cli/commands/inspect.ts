@@ -4,7 +4,7 @@ import { toHex } from '../../core/bytes.js'
 import { decodeJson } from '../../core/json.js'
 import { Fault } from '../../core/faults.js'
 import * as Proof from '../../attest/proof.js'
-import { bundleReader, readModel } from '../../disk/index.js'
+import { bundleReader, isQuantized, readModel, readQuantized } from '../../disk/index.js'
 import { estimate } from '../../exact/estimate.js'
 import { decode as decodeProgram, hash as hashProgram } from '../../exact/format.js'
 import type { Bundle } from '../../receipt/bundle.js'
@@ -14,6 +14,7 @@ import { command } from '../command.js'
 import { isFolder, readBundle, scheduleLine } from '../bundles.js'
 import { read } from '../files.js'
 import { size, time, type Result } from '../output.js'
+import { reportLines } from '../quantization.js'
 
 export function inspect(): Command {
   return command(
@@ -21,12 +22,13 @@ export function inspect(): Command {
     (c) =>
       c
         .description('describe a model, program, bundle, proof of learning, job, receipt, seal or verdict')
-        .argument('<path>', 'any file, or the folder of a bundle or of a proof of learning'),
+        .argument('<path>', 'any file, or the folder of a bundle, of a proof of learning or of an integer program'),
     async ([path]) => ((await isFolder(path)) ? inspectFolder(path) : inspectFile(path)),
   )
 }
 
 async function inspectFolder(path: string): Promise<Result> {
+  if (await isQuantized(path)) return inspectQuantized(path)
   return (await Proof.isProof(bundleReader(path))) ? inspectProof(path) : inspectBundle(path)
 }
 
@@ -57,6 +59,16 @@ async function inspectProof(path: string): Promise<Result> {
       ...programLines(program),
     ],
     next: [`countersign audit ${path}`],
+  }
+}
+
+async function inspectQuantized(path: string): Promise<Result> {
+  const { program, report } = await readQuantized(path)
+  return {
+    outcome: 'done',
+    data: { kind: 'quantized', program: programData(program), report },
+    lines: ['integer program', ...programLines(program), ...reportLines(report)],
+    next: [`countersign run ${path} --input FILE --out bundle`],
   }
 }
 

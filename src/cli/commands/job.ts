@@ -140,7 +140,7 @@ function fresh(): Command {
       withJobWords(
         c
           .description('state a job for a model and its inputs')
-          .argument('<model>', '.onnx file')
+          .argument('<model>', '.onnx file, or the folder that quantize wrote')
           .option('--input <file...>', 'inputs in order, or name=FILE (.pb, .npy, .json)', []),
       ),
     async ([model], words) => {

@@ -30,7 +30,7 @@ export function run(): Command {
     (c) =>
       c
         .description('run a job and write a bundle: seal, receipt, program, tensors')
-        .argument('<model>', '.onnx file')
+        .argument('<model>', '.onnx file, or the folder that quantize wrote')
         .option('--input <file...>', 'inputs in order, or name=FILE (.pb, .npy, .json)', [])
         .option('--job <file>', 'the job to answer; without one the run makes its own')
         .option('--runtime <name>', RUNTIME_NAMES.join(', '), 'ort-node')

@@ -1,0 +1,331 @@
+/**
+ * The circuit of an integer program: circom text with the public inputs [statement, rootIn, rootOut, context].
+ *
+ * What a proof of it shows, and what it leaves to others, is in docs/zk.md.
+ * @module
+ */
+import { demand } from '../core/faults.js'
+import { DTYPES, sizeOf, type Tensor } from '../core/tensor.js'
+import { hash } from '../exact/format.js'
+import { ABSENT, type NodeValue, type Program } from '../exact/program.js'
+import { bitsOf, exactRange, intervals, type Interval } from '../quantize/index.js'
+import { evaluate } from '../runtime/reference.js'
+import type { Blocks } from './blocks.js'
+import { commit, commitList, layoutOf, programElement, statementOf, type Layout } from './commit.js'
+import { Draft, type Form } from './draft.js'
+import { settle } from './freivalds.js'
+import { foldRoots, packingOf, pair, rootOf } from './roots.js'
+import { ROWS, type Place } from './rows.js'
+
+/** How a circuit is made. */
+export interface CircuitOptions {
+  /** Templates of circuits/. */
+  readonly blocks: Blocks
+  /** Weights as constants: the verification key names the model, and products with them are free. Without: one key for all weights. */
+  readonly baked?: readonly Tensor[]
+  /** Intervals of inputs and parameters by name, narrower than their types; widened to whole bits, which the circuit checks. */
+  readonly given?: Readonly<Record<string, Interval>>
+  /** What is hidden behind a salt. */
+  readonly salted?: { readonly inputs?: boolean; readonly model?: boolean; readonly outputs?: boolean }
+  /** Salt of baked weights. */
+  readonly modelSalt?: bigint
+}
+
+/** A circuit, before it is compiled. */
+export interface Circuit {
+  readonly program: Program
+  /** The circom file. */
+  readonly text: string
+  /** Constraints that the compiler will count at --O1, rows included: computed, exact where no element of a sum is a constant. */
+  readonly constraints: number
+  readonly baked: boolean
+  readonly salted: { readonly inputs: boolean; readonly model: boolean; readonly outputs: boolean }
+  readonly layouts: Layouts
+}
+
+/** How the tensors behind the public inputs are committed. */
+export interface Layouts {
+  readonly inputs: readonly Layout[]
+  readonly parameters: readonly Layout[]
+  readonly outputs: readonly Layout[]
+}
+
+/** Numbers of this many bits or more are refused: their packing would not fit. */
+const WIDEST = 64
+
+/** The interval of whole bits around an interval: what a circuit can check cheaply. */
+function wholeBits(interval: Interval): Interval {
+  const count = BigInt(bitsOf(interval))
+  return interval.lo < 0n
+    ? { lo: -(1n << (count - 1n)), hi: (1n << (count - 1n)) - 1n }
+    : { lo: 0n, hi: (1n << count) - 1n }
+}
+
+const nameOf = ({ names, counts }: Program, number: number): string =>
+  number < counts.parameters ? names.parameters[number] : names.inputs[number - counts.parameters]
+
+/** The intervals of inputs and of parameters that are not baked, widened to whole bits. */
+function givenOf(program: Program, { given = {}, baked }: CircuitOptions): Record<string, Interval> {
+  const { parameters, inputs } = program.counts
+  const widened: Record<string, Interval> = {}
+  for (let number = baked === undefined ? 0 : parameters; number < parameters + inputs; number++) {
+    const [name, { dtype }] = [nameOf(program, number), program.values[number]]
+    widened[name] = wholeBits(given[name] ?? exactRange(dtype))
+  }
+  return widened
+}
+
+/** Bits in which a type packs the numbers of an interval. */
+const widthOf = ({ dtype }: Pick<Tensor, 'dtype'>, interval: Interval): number =>
+  Math.max(1, bitsOf(interval) + (DTYPES[dtype].kind === 'signed' && interval.lo >= 0n ? 1 : 0))
+
+function layoutsOf(program: Program, bounds: readonly Interval[], salted: Circuit['salted']): Layouts {
+  const { parameters, inputs } = program.counts
+  const packed = (number: number, interval: Interval, hidden: boolean) => {
+    const width = widthOf(program.values[number], interval)
+    demand(width <= WIDEST, 'zk/unsupported', () => `a commitment to numbers of ${width} bits`)
+    return layoutOf(program.values[number], { width, salted: hidden })
+  }
+  const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
+  return {
+    parameters: range(0, parameters).map((p) => packed(p, carriedInterval(program, bounds, p), salted.model)),
+    inputs: range(parameters, inputs).map((v) => packed(v, bounds[v], salted.inputs)),
+    outputs: program.outputs.map((v) => layoutOf(program.values[v], { salted: salted.outputs })),
+  }
+}
+
+/** What a parameter may hold before and after a step. */
+function carriedInterval({ carries }: Program, bounds: readonly Interval[], parameter: number): Interval {
+  const after = carries.filter((carry) => carry.parameter === parameter).map(({ value }) => bounds[value])
+  return [bounds[parameter], ...after].reduce((a, b) => ({
+    lo: a.lo < b.lo ? a.lo : b.lo,
+    hi: a.hi > b.hi ? a.hi : b.hi,
+  }))
+}
+
+/** Writes one circuit. */
+class Writer {
+  readonly #program: Program
+  readonly #draft: Draft
+  readonly #bounds: readonly Interval[]
+  readonly #forms: Form[] = []
+  readonly #fused: ReadonlySet<number>
+  readonly #cut: ReadonlySet<number>
+
+  constructor(program: Program, draft: Draft, bounds: readonly Interval[]) {
+    this.#program = program
+    this.#draft = draft
+    this.#bounds = bounds
+    const readers = readersOf(program)
+    this.#fused = boundedOnly(program, readers, bounds)
+    this.#cut = cutLater(program, readers)
+  }
+
+  form(number: number): Form {
+    return this.#forms[number]
+  }
+
+  /** A tensor that the prover gives: wires whose bits show that they lie in their interval. */
+  given(number: number, stem: string): void {
+    const { lo, hi } = this.#bounds[number]
+    const size = sizeOf(this.#program.values[number].dims)
+    const name = `${stem}${number}`
+    this.#draft.emit(`    signal input ${name}[${size}];`)
+    const form: Form = { name, size, lo, hi, terms: 1, given: true, enforced: { lo, hi } }
+    this.#forms[number] = form
+    this.#draft.bits(form)
+  }
+
+  constant(number: number, known: Tensor): void {
+    this.#forms[number] = this.#draft.constant(known)
+  }
+
+  /** A node: computed now where all operands are constants, else by the row of its op. */
+  node(number: number): void {
+    const node = this.#program.values[number] as NodeValue
+    const inputs = node.inputs.filter((input) => input !== ABSENT)
+    const operands = inputs.map((input) => this.#forms[input])
+    const known = operands.map((form) => form.known).filter((tensor) => tensor !== undefined)
+    if (known.length === operands.length) return this.constant(number, evaluate(this.#program, number, known))
+    const row = ROWS.get(node.op)
+    demand(row !== undefined, 'zk/unsupported', () => `the op ${node.op}`, { where: `value ${number}` })
+    const types = inputs.map((input) => this.#program.values[input])
+    const reading = { bounded: this.#fused.has(number), cut: this.#cut.has(number) }
+    const place: Place = { node, operands, types, ...reading, ...this.#bounds[number] }
+    this.#forms[number] = row(this.#draft, place)
+  }
+}
+
+/** Who reads each value; -1 stands for whoever gets the results. */
+function readersOf({ values, outputs, carries }: Program): ReadonlyMap<number, readonly number[]> {
+  const readers = new Map<number, number[]>()
+  const read = (value: number, by: number) => readers.set(value, [...(readers.get(value) ?? []), by])
+  values.forEach((value, number) => {
+    if (value.kind === 'node') for (const input of new Set(value.inputs)) if (input !== ABSENT) read(input, number)
+  })
+  for (const value of [...outputs, ...carries.map((carry) => carry.value)]) read(value, -1)
+  return readers
+}
+
+type Readers = ReturnType<typeof readersOf>
+
+/** Nodes that only a Min with a constant reads, which bounds them further. */
+function boundedOnly({ values }: Program, readers: Readers, bounds: readonly Interval[]): Set<number> {
+  const isBound = (number: number) => {
+    const reader = values[number]
+    return reader?.kind === 'node' && reader.op === 'Min' && reader.inputs.some((v) => values[v].kind === 'constant')
+  }
+  const lowers = (number: number, by: number) => isBound(by) && bounds[by].hi < bounds[number].hi
+  return new Set([...readers].filter(([v, by]) => by.length === 1 && lowers(v, by[0])).map(([v]) => v))
+}
+
+/** Values whose bits are taken, alone or in a sum: from the last to the first, by their readers. */
+function cutLater({ values }: Program, readers: Readers): Set<number> {
+  const cut = new Set<number>()
+  const cuts = (number: number): boolean => {
+    const reader = values[number]
+    if (reader?.kind !== 'node') return false
+    return reader.op === 'Mod' || (CARRYING.has(reader.op) && cut.has(number))
+  }
+  for (let number = values.length - 1; number >= 0; number--) if (readers.get(number)?.some(cuts)) cut.add(number)
+  return cut
+}
+
+/** Ops that leave a product in its sum. */
+const CARRYING = new Set(['Add', 'Cast', 'Reshape'])
+
+/**
+ * The circuit of an integer program, with its constraints counted before anything is compiled.
+ * Trust: none; the text says everything. Cost: some milliseconds and a Poseidon leaf for each 465 int8 of baked weights.
+ * @throws Fault `zk/unsupported` (an op or a use of it that has no circuit), `quantize/...` (what is no integer program).
+ */
+export function circuitOf(program: Program, options: CircuitOptions): Circuit {
+  const { baked } = options
+  const salted = { inputs: false, model: false, outputs: false, ...options.salted }
+  demand(
+    baked === undefined || program.carries.length === 0,
+    'zk/unsupported',
+    () => 'a step that changes baked weights',
+  )
+  const bounds = intervals(program, { state: baked, given: givenOf(program, options) })
+  const layouts = layoutsOf(program, bounds, salted)
+  const draft = new Draft(options.blocks)
+  const writer = new Writer(program, draft, bounds)
+  writeValues(program, { writer, baked })
+  writePublic(program, { writer, draft, layouts, options, salted })
+  return {
+    program,
+    text: textOf(draft, { salted, baked: baked !== undefined }),
+    constraints: draft.constraints,
+    baked: baked !== undefined,
+    salted,
+    layouts,
+  }
+}
+
+/**
+ * The circuit of the values alone: inputs `x<number>` and parameters `p<number>` in, outputs `y<position>` out, no roots. For tests and for
+ * circuits that bind the wires in another way; what it does not check is who gave the inputs and what becomes of the outputs.
+ */
+export function bareCircuitOf(program: Program, options: CircuitOptions): { text: string; constraints: number } {
+  const bounds = intervals(program, { state: options.baked, given: givenOf(program, options) })
+  const draft = new Draft(options.blocks)
+  const writer = new Writer(program, draft, bounds)
+  writeValues(program, { writer, baked: options.baked })
+  program.outputs.forEach((value, i) => {
+    const form = writer.form(value)
+    draft.emit(`    signal output y${i}[${form.size}];`)
+    draft.emit(`    for (var i = 0; i < ${form.size}; i++) { y${i}[i] <== ${form.name}[i]; }`)
+    draft.constraints += form.terms === 1 ? 0 : form.size
+  })
+  settle(draft, new Map())
+  const includes = draft.guesses.length > 0 ? ['include "poseidon.circom";'] : []
+  const head = ['pragma circom 2.1.6;', ...includes, 'template Main() {']
+  return {
+    text: [...head, ...draft.lines, '}', 'component main = Main();', ''].join('\n'),
+    constraints: draft.constraints,
+  }
+}
+
+function writeValues(program: Program, { writer, baked }: { writer: Writer; baked?: readonly Tensor[] }): void {
+  program.values.forEach((value, number) => {
+    if (value.kind === 'constant') writer.constant(number, value.tensor)
+    else if (value.kind === 'node') writer.node(number)
+    else if (value.kind === 'parameter' && baked !== undefined) writer.constant(number, baked[number])
+    else writer.given(number, value.kind === 'parameter' ? 'p' : 'x')
+  })
+}
+
+interface PublicPart {
+  readonly writer: Writer
+  readonly draft: Draft
+  readonly layouts: Layouts
+  readonly options: CircuitOptions
+  readonly salted: Circuit['salted']
+}
+
+/** The root of some tensors. */
+type RootsOf = (list: readonly Layout[], value: (i: number) => number, salt: string) => string
+
+/** The four public inputs, and the checks of guessed products, which read the same roots. */
+function writePublic(program: Program, part: PublicPart): void {
+  const { writer, draft, layouts } = part
+  const { parameters } = program.counts
+  const known = new Map<string, string>()
+  const rootsOf: RootsOf = (list, value, salt) =>
+    foldRoots(
+      draft,
+      list.map((layout, i) => {
+        const form = writer.form(value(i))
+        const root = rootOf(draft, form, packingOf(layout, salt))
+        known.set(form.name, root)
+        return root
+      }),
+    )
+  const rootIn = rootsOf(layouts.inputs, (i) => parameters + i, 'saltIn')
+  const rootOut = rootsOf(layouts.outputs, (i) => program.outputs[i], 'saltOut')
+  draft.emit(`    rootIn <== ${rootIn};`, `    rootOut <== ${rootOut};`)
+  draft.constraints += [layouts.inputs, layouts.outputs].filter((list) => list.length === 0).length
+  draft.emit(`    statement <== ${statement(program, part, rootsOf)};`)
+  draft.emit('    signal bound;', '    bound <== context * context;')
+  draft.constraints += 1
+  settle(draft, known)
+}
+
+function statement(program: Program, { layouts, options, draft }: PublicPart, rootsOf: RootsOf): string {
+  const { baked, modelSalt } = options
+  const programHash = hash(program)
+  if (baked !== undefined) {
+    const roots = baked.map((tensor, i) => commit(tensor, { ...layouts.parameters[i], salt: modelSalt }))
+    draft.constraints += 1
+    return String(statementOf(programHash, { before: commitList(roots) }))
+  }
+  const before = rootsOf(layouts.parameters, (i) => i, 'saltModel')
+  const known = String(programElement(programHash))
+  const after = new Map(program.carries.map(({ parameter, value }) => [parameter, value]))
+  if (after.size === 0) return pair(draft, known, before)
+  const next = rootsOf(layouts.parameters, (i) => after.get(i) ?? i, 'saltModel')
+  return pair(draft, known, pair(draft, before, next))
+}
+
+function textOf({ lines }: Draft, { salted, baked }: { salted: Circuit['salted']; baked: boolean }): string {
+  const salts = [
+    ...(salted.inputs ? ['    signal input saltIn;'] : []),
+    ...(salted.outputs ? ['    signal input saltOut;'] : []),
+    ...(salted.model && !baked ? ['    signal input saltModel;'] : []),
+  ]
+  return [
+    'pragma circom 2.1.6;',
+    'include "poseidon.circom";',
+    'template Main() {',
+    '    signal output statement;',
+    '    signal output rootIn;',
+    '    signal output rootOut;',
+    '    signal input context;',
+    ...salts,
+    ...lines,
+    '}',
+    'component main {public [context]} = Main();',
+    '',
+  ].join('\n')
+}
