@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^countersign$/, replacement: new URL('./src/index.ts', import.meta.url).pathname },
-      { find: /^countersign\/disk$/, replacement: new URL('./src/disk/index.ts', import.meta.url).pathname },
+      { find: /^countersign\/(chain|disk|zk)$/, replacement: new URL('./src/$1/index.ts', import.meta.url).pathname },
       {
         find: /^countersign\/settlement$/,
         replacement: new URL('./src/merkle/settlement.ts', import.meta.url).pathname,

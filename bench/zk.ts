@@ -36,7 +36,7 @@ for (const [name, { model, baked, salted }] of Object.entries(CASES)) {
   print({ bench: 'zk', case: name, metric: 'constraints', value: circuit.constraints, unit: 'constraints' })
   if (!process.argv.includes('--compile') || (circuit.constraints > COMPILED && only === undefined)) continue
   const start = performance.now()
-  const { r1cs } = await compile(circuit.text)
+  const { r1cs } = await compile(circuit)
   print({ bench: 'zk', case: name, metric: 'compile-seconds', value: (performance.now() - start) / 1000, unit: 's' })
   const counted = decodeSystem(r1cs).constraints.length
   print({ bench: 'zk', case: name, metric: 'constraints-compiled', value: counted, unit: 'constraints' })

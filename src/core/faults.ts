@@ -186,7 +186,7 @@ export const FAULTS = {
   'zk/bad-length': { exit: 2, summary: 'more or fewer elements than a hash or commitment takes' },
   'zk/unsupported': { exit: 2, summary: 'an op, or a use of it, that has no circuit' },
   'zk/out-of-range': { exit: 2, summary: 'a value outside of the interval that the circuit was made for' },
-  'zk/too-large': { exit: 2, summary: 'more constraints than the compiler or the powers of tau can hold' },
+  'zk/too-large': { exit: 2, summary: 'more constraints than the compiler can hold' },
   'zk/no-compiler': { exit: 4, summary: 'the circuit compiler is not installed' },
   'zk/compile-failed': { exit: 4, summary: 'the circuit compiler failed or took longer than its limit' },
   'zk/bad-r1cs': { exit: 2, summary: 'not a constraint system or witness file of this field' },

@@ -22,14 +22,23 @@ export interface Compiled {
   readonly symbols: string
 }
 
+/** A circuit as text, with its constraints where they were counted. */
+export interface Source {
+  readonly text: string
+  readonly constraints?: number
+}
+
 /** Limits of {@link compile}. */
 export interface CompileLimits {
   /** Milliseconds until the compiler is ended. */
   readonly timeout?: number
+  /** Constraints beyond which the compiler is not begun; 250,000 unless told. */
+  readonly most?: number
 }
 
 /** Beyond about 200,000 constraints the compiler takes minutes and gigabytes (docs/zk.md). */
 const TIMEOUT = 300_000
+const MOST = 250_000
 const CIRCUITS = fileURLToPath(new URL('../../circuits/', import.meta.url))
 
 /** The circom files of this package, by name. */
@@ -69,9 +78,18 @@ new CircomRunner({
 /**
  * Compiles a circuit.
  * Cost: 10,000 constraints 2 s, 50,000 10 s, 100,000 30 s (one core).
- * @throws Fault `zk/no-compiler` where the package circom2 is not installed, `zk/compile-failed` with what the compiler says.
+ * @throws Fault `zk/too-large` before anything is done, `zk/no-compiler` where the package circom2 is not installed, `zk/compile-failed` with
+ * what the compiler says.
  */
-export async function compile(text: string, { timeout = TIMEOUT }: CompileLimits = {}): Promise<Compiled> {
+export async function compile(
+  { text, constraints = 0 }: Source,
+  { timeout = TIMEOUT, most = MOST }: CompileLimits = {},
+): Promise<Compiled> {
+  const found = `${constraints} constraints`
+  demand(constraints <= most, 'zk/too-large', () => 'a circuit for the compiler', {
+    expected: `at most ${most}`,
+    found,
+  })
   const runner = resolveCompiler()
   const folder = await mkdtemp(join(tmpdir(), 'countersign-circuit-'))
   try {

@@ -44,6 +44,7 @@ const SOURCES = [
   'LICENSE',
   'src',
   'contracts',
+  'circuits',
   'tsconfig.json',
   'tsconfig.build.json',
 ]
@@ -108,7 +109,7 @@ describe('the package', () => {
   test('holds what it needs and nothing of the workshop', async () => {
     const listing = (await run('tar', ['-tzf', tarball], folder)).trim().split('\n')
     const tops = new Set(listing.map((path) => path.split('/')[1]))
-    expect([...tops].sort()).toEqual(['LICENSE', 'README.md', 'contracts', 'dist', 'package.json'])
+    expect([...tops].sort()).toEqual(['LICENSE', 'README.md', 'circuits', 'contracts', 'dist', 'package.json'])
     expect(listing.filter((path) => /\.test\.|\.map$|contracts\/(.*\/)?test\//.test(path))).toEqual([])
   })
 })

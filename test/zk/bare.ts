@@ -25,7 +25,7 @@ export interface Built {
 }
 
 export async function build(text: string): Promise<Built> {
-  const { r1cs, wasm, symbols } = await compile(text)
+  const { r1cs, wasm, symbols } = await compile({ text })
   const rows = symbols.split('\n').map((line) => line.split(','))
   const wires = rows
     .filter((row) => row.length === 4 && row[1] !== '-1')

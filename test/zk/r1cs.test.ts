@@ -16,7 +16,7 @@ component main {public [a]} = Main();
 describe('constraint systems and witnesses', () => {
   let [r1cs, made]: [Uint8Array, Generator] = [new Uint8Array(), { witness: () => [] }]
   beforeAll(async () => {
-    const compiled = await compile(CIRCUIT)
+    const compiled = await compile({ text: CIRCUIT })
     r1cs = compiled.r1cs
     made = await generator(compiled.wasm)
   }, 60_000)
@@ -56,12 +56,16 @@ describe('constraint systems and witnesses', () => {
   })
 
   test('text that is no circuit is refused with what the compiler says', async () => {
-    await expect(compile('template Main() { signal output out; out <== nothing; }')).rejects.toThrow(
+    await expect(compile({ text: 'template Main() { signal output out; out <== nothing; }' })).rejects.toThrow(
       'zk/compile-failed',
     )
   })
 
+  test('a circuit beyond what the compiler holds is refused before it begins', async () => {
+    await expect(compile({ text: CIRCUIT, constraints: 496_920 }, { timeout: 1 })).rejects.toThrow('zk/too-large')
+  })
+
   test('a compiler that takes too long is ended', async () => {
-    await expect(compile(CIRCUIT, { timeout: 1 })).rejects.toThrow('not done after 1 ms')
+    await expect(compile({ text: CIRCUIT }, { timeout: 1 })).rejects.toThrow('not done after 1 ms')
   })
 })

@@ -21,7 +21,7 @@ export async function built(model: Model, options: { baked: boolean; salted?: Ci
   const { program, state, given } = model
   const baked = options.baked ? state : undefined
   const circuit = circuitOf(program, { blocks: await allBlocks(), given, salted: options.salted, baked })
-  const { r1cs, wasm } = await compile(circuit.text)
+  const { r1cs, wasm } = await compile(circuit)
   return { circuit, system: decodeSystem(r1cs), generator: await generator(wasm) }
 }
 
