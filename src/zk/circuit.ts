@@ -27,7 +27,7 @@ export interface CircuitOptions {
   readonly given?: Readonly<Record<string, Interval>>
   /** What is hidden behind a salt. */
   readonly salted?: { readonly inputs?: boolean; readonly model?: boolean; readonly outputs?: boolean }
-  /** Salt of baked weights. */
+  /** Salt of baked weights; with it `salted.model` is true, without it false. */
   readonly modelSalt?: bigint
 }
 
@@ -90,8 +90,17 @@ function layoutsOf(program: Program, bounds: readonly Interval[], salted: Circui
   return {
     parameters: range(0, parameters).map((p) => packed(p, carriedInterval(program, bounds, p), salted.model)),
     inputs: range(parameters, inputs).map((v) => packed(v, bounds[v], salted.inputs)),
-    outputs: program.outputs.map((v) => layoutOf(program.values[v], { salted: salted.outputs })),
+    outputs: program.outputs.map((v) => outputLayout(packed(v, bounds[v], salted.outputs))),
   }
+}
+
+/** Bytes up to which a contract is expected to hash an output. */
+const CHAINED = 1024
+
+/** Small outputs that anybody may see are hashed one element after the other, which needs no Poseidon but that of two. */
+function outputLayout(layout: Layout): Layout {
+  const bytes = sizeOf(layout.dims) * DTYPES[layout.dtype].bytes
+  return !layout.salted && bytes <= CHAINED ? { ...layout, shape: 'chain' } : layout
 }
 
 /** What a parameter may hold before and after a step. */
@@ -201,7 +210,7 @@ const CARRYING = new Set(['Add', 'Cast', 'Reshape'])
  */
 export function circuitOf(program: Program, options: CircuitOptions): Circuit {
   const { baked } = options
-  const salted = { inputs: false, model: false, outputs: false, ...options.salted }
+  const salted = saltedOf(options)
   demand(
     baked === undefined || program.carries.length === 0,
     'zk/unsupported',
@@ -247,6 +256,11 @@ export function bareCircuitOf(program: Program, options: CircuitOptions): { text
   }
 }
 
+function saltedOf({ salted = {}, baked, modelSalt }: CircuitOptions): Circuit['salted'] {
+  const { inputs = false, model = false, outputs = false } = salted
+  return { inputs, model: baked === undefined ? model : modelSalt !== undefined, outputs }
+}
+
 function writeValues(program: Program, { writer, baked }: { writer: Writer; baked?: readonly Tensor[] }): void {
   program.values.forEach((value, number) => {
     if (value.kind === 'constant') writer.constant(number, value.tensor)
@@ -264,48 +278,78 @@ interface PublicPart {
   readonly salted: Circuit['salted']
 }
 
-/** The root of some tensors. */
-type RootsOf = (list: readonly Layout[], value: (i: number) => number, salt: string) => string
-
-/** The four public inputs, and the checks of guessed products, which read the same roots. */
+/** The four public inputs, and the checks of guessed products, which read the roots of what the prover gave. */
 function writePublic(program: Program, part: PublicPart): void {
-  const { writer, draft, layouts } = part
+  const { draft, layouts } = part
   const { parameters } = program.counts
   const known = new Map<string, string>()
-  const rootsOf: RootsOf = (list, value, salt) =>
-    foldRoots(
-      draft,
-      list.map((layout, i) => {
-        const form = writer.form(value(i))
-        const root = rootOf(draft, form, packingOf(layout, salt))
-        known.set(form.name, root)
-        return root
-      }),
-    )
-  const rootIn = rootsOf(layouts.inputs, (i) => parameters + i, 'saltIn')
-  const rootOut = rootsOf(layouts.outputs, (i) => program.outputs[i], 'saltOut')
-  draft.emit(`    rootIn <== ${rootIn};`, `    rootOut <== ${rootOut};`)
-  draft.constraints += [layouts.inputs, layouts.outputs].filter((list) => list.length === 0).length
-  draft.emit(`    statement <== ${statement(program, part, rootsOf)};`)
+  const inputs = roots(part, layouts.inputs, { value: (i) => parameters + i, salt: 'saltIn', known })
+  const outputs = roots(part, layouts.outputs, { value: (i) => program.outputs[i], salt: 'saltOut', known })
+  const { statement, after } = modelRoots(program, part, known)
+  const listed = program.outputs.length === 0 ? undefined : foldRoots(draft, outputs)
+  writeEqual(draft, 'rootIn', foldRoots(draft, inputs))
+  writeEqual(draft, 'rootOut', listed && after ? pair(draft, listed, after) : (listed ?? after ?? '0'))
+  writeEqual(draft, 'statement', statement)
   draft.emit('    signal bound;', '    bound <== context * context;')
   draft.constraints += 1
   settle(draft, known)
 }
 
-function statement(program: Program, { layouts, options, draft }: PublicPart, rootsOf: RootsOf): string {
+/** A public output is a wire that stands already, or a constant, which costs a row. */
+function writeEqual(draft: Draft, name: string, value: string): void {
+  draft.emit(`    ${name} <== ${value};`)
+  draft.constraints += /^\d+$/.test(value) ? 1 : 0
+}
+
+interface Rooted {
+  readonly value: (i: number) => number
+  readonly salt: string
+  readonly known: Map<string, string>
+}
+
+/**
+ * The roots of some tensors. Only those of what the prover gave may serve as roots of factors later: their elements are bounded by
+ * constraints of their own, as packing demands, while an output may be a guessed product, which nothing bounds before its check.
+ */
+function roots({ draft, writer }: PublicPart, layouts: readonly Layout[], { value, salt, known }: Rooted): string[] {
+  return layouts.map((layout, i) => {
+    const form = writer.form(value(i))
+    const root = rootOf(draft, form, packingOf(layout, salt))
+    if (form.given) known.set(form.name, root)
+    return root
+  })
+}
+
+/** What the circuit says of the model: the statement, and the root of a state that a step leaves. */
+function modelRoots(
+  program: Program,
+  part: PublicPart,
+  known: Map<string, string>,
+): { statement: string; after?: string } {
+  const { layouts, options, draft } = part
   const { baked, modelSalt } = options
   const programHash = hash(program)
   if (baked !== undefined) {
-    const roots = baked.map((tensor, i) => commit(tensor, { ...layouts.parameters[i], salt: modelSalt }))
-    draft.constraints += 1
-    return String(statementOf(programHash, { before: commitList(roots) }))
+    const constants = baked.map((tensor, i) => commit(tensor, { ...layouts.parameters[i], salt: modelSalt }))
+    return { statement: String(statementOf(programHash, commitList(constants))) }
   }
-  const before = rootsOf(layouts.parameters, (i) => i, 'saltModel')
-  const known = String(programElement(programHash))
-  const after = new Map(program.carries.map(({ parameter, value }) => [parameter, value]))
-  if (after.size === 0) return pair(draft, known, before)
-  const next = rootsOf(layouts.parameters, (i) => after.get(i) ?? i, 'saltModel')
-  return pair(draft, known, pair(draft, before, next))
+  const before = roots(part, layouts.parameters, { value: (i) => i, salt: 'saltModel', known })
+  const statement = pair(draft, String(programElement(programHash)), foldRoots(draft, before))
+  return program.carries.length === 0 ? { statement } : { statement, after: rootAfter(program, part, before) }
+}
+
+/** The root of the state after a step: new roots of what changes, the old ones of what stays. */
+function rootAfter({ carries }: Program, part: PublicPart, before: readonly string[]): string {
+  const { layouts, draft } = part
+  const known = new Map<string, string>()
+  const after = new Map(carries.map(({ parameter, value }) => [parameter, value]))
+  const changed = [...after.keys()].sort((a, b) => a - b)
+  const list = changed.map((i) => layouts.parameters[i])
+  const made = roots(part, list, { value: (i) => after.get(changed[i])!, salt: 'saltModel', known })
+  return foldRoots(
+    draft,
+    before.map((root, i) => (after.has(i) ? made[changed.indexOf(i)] : root)),
+  )
 }
 
 function textOf({ lines }: Draft, { salted, baked }: { salted: Circuit['salted']; baked: boolean }): string {

@@ -2,9 +2,10 @@
  * Commitments that circuits recompute: tensors of integers, packed into field elements and hashed with Poseidon.
  *
  * A tensor of width w (bits an element) has its integers shifted to 0 .. 2^w - 1, floor(253 / w) of them in a field element, the first
- * lowest. The stream of elements, behind a salt where there is one, is cut into leaves Poseidon(tag, 15 elements), zeros behind the
- * last; above the leaves nodes are Poseidon(left, right), an odd node rising as it is. The tag fixes dtype, width, scale, dims and
- * whether there is a salt, so that the number of leaves is never taken from a party.
+ * lowest. The stream of elements, behind a salt where there is one, is hashed in one of two shapes. `leaves`: cut into leaves
+ * Poseidon(tag, 15 elements), zeros behind the last; above them nodes Poseidon(left, right), an odd node rising as it is. `chain`:
+ * Poseidon(tag, first), then Poseidon(hash so far, next): a contract needs no Poseidon but that of two elements for it. The tag fixes
+ * shape, dtype, width, scale, dims and whether there is a salt, so that the number of hashes is never taken from a party.
  * @module
  */
 import { concat, uint64, utf8 } from '../core/bytes.js'
@@ -23,20 +24,29 @@ export interface Layout {
   /** Values stand for integer * 2^-scale. */
   readonly scale: number
   readonly salted: boolean
+  readonly shape: Shape
 }
+
+/** How a stream of field elements is hashed: a tree over leaves of 15, or one after the other. */
+export type Shape = 'leaves' | 'chain'
 
 /** Elements of a leaf beside its tag. */
 export const LEAF = 15
 
-/** The layout of a type where nothing else is said: the dtype's own width, scale 0, no salt. */
+/** The layout of a type where nothing else is said: the dtype's own width, scale 0, no salt, leaves. */
 export function layoutOf(
   { dtype, dims }: Pick<Tensor, 'dtype' | 'dims'>,
-  { width = dtype === 'bool' ? 1 : 8 * DTYPES[dtype].bytes, scale = 0, salted = false }: Partial<Layout> = {},
+  {
+    width = dtype === 'bool' ? 1 : 8 * DTYPES[dtype].bytes,
+    scale = 0,
+    salted = false,
+    shape = 'leaves',
+  }: Partial<Layout> = {},
 ): Layout {
   const { kind } = DTYPES[dtype]
   demand(kind !== 'float', 'zk/unsupported', () => `a commitment to ${dtype}; circuits commit to integers`)
   demand(Number.isInteger(width) && width >= 1 && width <= 64, 'zk/unsupported', () => `a width of ${width} bits`)
-  return { dtype, dims: [...dims], width, scale, salted }
+  return { dtype, dims: [...dims], width, scale, salted, shape }
 }
 
 /** Integers in one field element. */
@@ -50,10 +60,10 @@ export const offsetOf = ({ dtype, width }: Layout): bigint =>
 export const streamLength = (layout: Layout): number =>
   Math.ceil(sizeOf(layout.dims) / perElement(layout)) + (layout.salted ? 1 : 0)
 
-/** The first element of every leaf: 253 bits of SHA-256 over the layout. */
-export function tagOf({ dtype, dims, width, scale, salted }: Layout): bigint {
-  const numbers = [DTYPES[dtype].code, width, scale + 2 ** 32, salted ? 1 : 0, dims.length, ...dims]
-  return shortHash(concat(utf8('countersign tensor 1'), ...numbers.map(uint64)))
+/** The first element of every leaf, and of a chain: 253 bits of SHA-256 over the layout. */
+export function tagOf({ dtype, dims, width, scale, salted, shape }: Layout): bigint {
+  const kind = [shape === 'chain' ? 1 : 0, DTYPES[dtype].code, width, scale + 2 ** 32, salted ? 1 : 0]
+  return shortHash(concat(utf8('countersign tensor 1'), ...[...kind, dims.length, ...dims].map(uint64)))
 }
 
 /** The upper 253 bits of SHA-256: below the order of the field. */
@@ -101,6 +111,14 @@ function leavesOf(tag: bigint, stream: readonly bigint[]): bigint[] {
   })
 }
 
+/** Poseidon(tag, first), then Poseidon(hash so far, next); of nothing, Poseidon(tag, 0). */
+export const chain = (tag: bigint, stream: readonly bigint[]): bigint =>
+  (stream.length === 0 ? [0n] : stream).reduce((hash, next) => poseidon([hash, next]), tag)
+
+/** The root of a packed stream. */
+export const streamRoot = (layout: Layout, stream: readonly bigint[]): bigint =>
+  layout.shape === 'chain' ? chain(tagOf(layout), stream) : fold(leavesOf(tagOf(layout), stream))
+
 /**
  * The Poseidon root of a tensor. With a salt of 128 random bits or more it hides the tensor; without, it only binds it.
  * Cost: about 2 ms for 15 field elements (465 int8).
@@ -108,7 +126,7 @@ function leavesOf(tag: bigint, stream: readonly bigint[]): bigint[] {
  */
 export function commit(value: Tensor, options: Partial<Layout> & { salt?: bigint } = {}): bigint {
   const layout = layoutOf(value, { ...options, salted: options.salt !== undefined })
-  return fold(leavesOf(tagOf(layout), pack(layout, integersOf(value), options.salt)))
+  return streamRoot(layout, pack(layout, integersOf(value), options.salt))
 }
 
 /** The root of a list of tensors: the tree over their roots; 0 of an empty list. */
@@ -123,8 +141,18 @@ export function programElement(programHash: Uint8Array): bigint {
   return poseidon([poseidon([STATEMENT, high]), low])
 }
 
-/** The public input `statement`: which program ran, on which model; for a training step, from which model to which. */
-export function statementOf(programHash: Uint8Array, model: { before: bigint; after?: bigint }): bigint {
-  const { before, after } = model
-  return poseidon([programElement(programHash), after === undefined ? before : poseidon([before, after])])
+/**
+ * The public input `statement`: which program ran, on which model. Of a training step the model is that before the step, so that a job can
+ * name the statement before the work is done.
+ */
+export const statementOf = (programHash: Uint8Array, model: bigint): bigint =>
+  poseidon([programElement(programHash), model])
+
+/**
+ * The public input `rootOut`: the root of the outputs; of a step without outputs, of the state after it; of a step with both,
+ * Poseidon(outputs, state after); 0 where there is neither.
+ */
+export function rootOutOf({ outputs, after }: { outputs?: bigint; after?: bigint }): bigint {
+  if (outputs === undefined || after === undefined) return outputs ?? after ?? 0n
+  return poseidon([outputs, after])
 }

@@ -94,6 +94,7 @@ const COSTS: Readonly<Record<string, (p: Readonly<Record<string, number>>) => nu
   MatrixProduct: ({ B, m, k, n }) => B * m * k * n,
   ProductHint: () => 0,
   StreamRoot: ({ E }) => streamCost(E),
+  ChainRoot: ({ E }) => E * NODE_COST,
   Freivalds: ({ m, k, n }) => k * (n - 1) + m * k + m * (n - 1),
 }
 

@@ -65,5 +65,5 @@ function remember(roots: Map<string, string>, { name }: Form, root: string): str
 function packing(draft: Draft, form: Form): Packing {
   const { lo, hi } = form.enforced ?? draft.enforcedBySum(form) ?? draft.enforce(form)
   const width = Math.max(1, (hi - lo).toString(2).length)
-  return { width, offset: -lo, perElement: Math.floor(CAPACITY / width), tag: TAG }
+  return { width, offset: -lo, perElement: Math.floor(CAPACITY / width), tag: TAG, shape: 'leaves' }
 }

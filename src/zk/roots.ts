@@ -2,7 +2,7 @@
  * Roots in a circuit: the packing of forms, and Poseidon over it.
  * @module
  */
-import { offsetOf, perElement, tagOf, type Layout } from './commit.js'
+import { offsetOf, perElement, tagOf, type Layout, type Shape } from './commit.js'
 import { NODE_COST, literal, type Draft, type Form } from './draft.js'
 
 /** How a stream is packed and tagged. */
@@ -11,20 +11,21 @@ export interface Packing {
   readonly offset: bigint
   readonly perElement: number
   readonly tag: bigint
+  readonly shape: Shape
   /** Identifier of the salt, where there is one. */
   readonly salt?: string
 }
 
 /** The packing that a layout says. */
 export function packingOf(layout: Layout, salt: string): Packing {
-  const { width, salted } = layout
-  const packing = { width, offset: offsetOf(layout), perElement: perElement(layout), tag: tagOf(layout) }
+  const { width, salted, shape } = layout
+  const packing = { width, offset: offsetOf(layout), perElement: perElement(layout), tag: tagOf(layout), shape }
   return salted ? { ...packing, salt } : packing
 }
 
 /** The root of a form, as an expression of one wire. Trusts every element to lie in -offset .. 2^width - offset - 1. */
 export function rootOf(draft: Draft, form: Form, packing: Packing): string {
-  const { width, offset, perElement: step, tag, salt } = packing
+  const { width, offset, perElement: step, tag, salt, shape } = packing
   const stream = draft.fresh('e')
   const first = salt === undefined ? 0 : 1
   const size = Math.max(1, Math.ceil(form.size / step) + first)
@@ -34,8 +35,8 @@ export function rootOf(draft: Draft, form: Form, packing: Packing): string {
   const shifted = `(${form.name}[i] + ${literal(offset)}) * (1 << (${width} * (i % ${step})))`
   draft.emit(`    for (var i = 0; i < ${form.size}; i++) { ${place} += ${shifted}; }`)
   draft.constraints += packingRows(form, packing)
-  const root = draft.linear('StreamRoot', { E: size, tag: String(tag) }, { in: stream }).name('out') + '[0]'
-  return root
+  const block = shape === 'chain' ? 'ChainRoot' : 'StreamRoot'
+  return draft.linear(block, { E: size, tag: String(tag) }, { in: stream }).name('out') + '[0]'
 }
 
 /** Rows of a packing: one for every field element that is more than one wire. */

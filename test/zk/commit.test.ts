@@ -2,12 +2,14 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { tensor } from '../../src/core/tensor.js'
 import {
+  chain,
   commit,
   commitList,
   fold,
   layoutOf,
   pack,
   perElement,
+  rootOutOf,
   shortHash,
   statementOf,
   streamLength,
@@ -36,7 +38,7 @@ test('packed elements are below the order, whatever the width', () => {
   }
 })
 
-test('different integers, shapes, types, widths, scales and salts have different roots', () => {
+test('different integers, dims, types, widths, scales, salts and shapes have different roots', () => {
   const roots = [
     commit(bytes(1, 2)),
     commit(bytes(2, 1)),
@@ -49,6 +51,8 @@ test('different integers, shapes, types, widths, scales and salts have different
     commit(bytes(1, 2), { scale: -1 }),
     commit(bytes(1, 2), { salt: 0n }),
     commit(bytes(1, 2), { salt: 1n }),
+    commit(bytes(1, 2), { shape: 'chain' }),
+    commit(bytes(1, 2), { shape: 'chain', width: 9 }),
   ]
   expect(new Set(roots).size).toBe(roots.length)
 })
@@ -81,15 +85,30 @@ test('a tree is Poseidon of pairs, an odd node rising as it is', () => {
   expect(() => fold([])).toThrow('zk/bad-length')
 })
 
-test('a statement names the program, the model and, of a step, the model after it', () => {
+test('a chain is Poseidon of the hash so far and the next element, and no tree has its root', () => {
+  const values = tensor(
+    'int64',
+    [40],
+    Array.from({ length: 40 }, (_, i) => BigInt(i - 20)),
+  )
+  const layout = layoutOf(values, { width: 13, shape: 'chain' })
+  const stream = pack(layout, Array.from(values.data as BigInt64Array))
+  expect(stream.length).toBe(3)
+  const hashed = stream.reduce((hash, next) => poseidon([hash, next]), tagOf(layout))
+  expect(commit(values, { width: 13, shape: 'chain' })).toBe(hashed)
+  expect(commit(values, { width: 13 })).not.toBe(hashed)
+  expect(chain(5n, [])).toBe(poseidon([5n, 0n]))
+})
+
+test('a statement names the program and the model', () => {
   const [a, b] = [1, 2].map((fill) => new Uint8Array(32).fill(fill))
-  const statements = [
-    statementOf(a, { before: 5n }),
-    statementOf(b, { before: 5n }),
-    statementOf(a, { before: 6n }),
-    statementOf(a, { before: 5n, after: 5n }),
-    statementOf(a, { before: 5n, after: 6n }),
-  ]
-  expect(new Set(statements).size).toBe(statements.length)
+  expect(new Set([statementOf(a, 5n), statementOf(b, 5n), statementOf(a, 6n)]).size).toBe(3)
   expect(shortHash(a) >> 253n).toBe(0n)
+})
+
+test('the root of what comes out: of outputs, of the state after, of both in this order', () => {
+  expect(rootOutOf({ outputs: 3n })).toBe(3n)
+  expect(rootOutOf({ after: 4n })).toBe(4n)
+  expect(rootOutOf({ outputs: 3n, after: 4n })).toBe(poseidon([3n, 4n]))
+  expect(rootOutOf({})).toBe(0n)
 })

@@ -8,8 +8,9 @@ import { inputsOf } from '../../src/exact/program.js'
 import { exactRange } from '../../src/quantize/index.js'
 import { reference } from '../../src/runtime/reference.js'
 import { circuitOf, type Circuit } from '../../src/zk/circuit.js'
-import { commit, commitList, statementOf, type Layout } from '../../src/zk/commit.js'
+import { statementOf } from '../../src/zk/commit.js'
 import { compile } from '../../src/zk/compile.js'
+import { publicsOf, type Publics } from '../../src/zk/publics.js'
 import { decodeSystem, verifyWitness } from '../../src/zk/r1cs.js'
 import { generator, signalsOf } from '../../src/zk/witness.js'
 import { draws, randomTensor, type Model } from '../../bench/zk-models.js'
@@ -25,8 +26,8 @@ export async function built(model: Model, options: { baked: boolean; salted?: Ci
   return { circuit, system: decodeSystem(r1cs), generator: await generator(wasm) }
 }
 
-const rootOf = (tensors: readonly Tensor[], layouts: readonly Layout[], salt?: bigint): bigint =>
-  commitList(tensors.map((tensor, i) => commit(tensor, { ...layouts[i], salt })))
+/** Public inputs as a witness has them. */
+const ordered = ({ statement, rootIn, rootOut, context }: Publics) => [statement, rootIn, rootOut, context]
 
 /** Inputs over their whole range, now and then at its ends. */
 export function drawInput({ program, given = {} }: Model, draw: () => number, round: number): Tensor[] {
@@ -50,40 +51,30 @@ export async function inference(
   expect(system.constraints.length).toBe(circuit.constraints)
   const [session, draw] = [await reference().open(model.program, model.state), draws(21)]
   const salts = { inputs: 1n << 127n, model: 99n, outputs: 98n }
-  const { inputs: hidden, model: hiddenModel } = circuit.salted
-  const model1 = rootOf(
-    model.state,
-    circuit.layouts.parameters,
-    hiddenModel && !circuit.baked ? salts.model : undefined,
-  )
-  const statement = statementOf(hash(model.program), { before: model1 })
   for (let round = 0; round < runs; round++) {
-    const inputs = drawInput(model, draw, round)
-    const witness = made.witness(signalsOf(circuit, { state: model.state, inputs, context: CONTEXT, salts }))
-    const { outputs } = await session.step(inputs)
-    const rootIn = rootOf(inputs, circuit.layouts.inputs, hidden ? salts.inputs : undefined)
-    expect(witness.slice(1, 5)).toEqual([statement, rootIn, rootOf(outputs, circuit.layouts.outputs), CONTEXT])
+    const step = { state: model.state, inputs: drawInput(model, draw, round), context: CONTEXT, salts }
+    const witness = made.witness(signalsOf(circuit, step))
+    const { outputs } = await session.step(step.inputs)
+    expect(witness.slice(1, 5)).toEqual(ordered(publicsOf(circuit, { ...step, outputs })))
     if (round % 20 === 0) expect(verifyWitness(system, witness)).toEqual(witness.slice(1, 5))
   }
 }
 
-/** Steps of a training program, each beginning where the last one ended: its statement names both roots. */
+/** Steps of a training program, each beginning where the last one ended. */
 export async function training(model: Model, steps: number): Promise<void> {
   const { circuit, system, generator: made } = await built(model, { baked: false })
   expect(system.constraints.length).toBe(circuit.constraints)
   const [session, draw] = [await reference().open(model.program, model.state), draws(22)]
-  const roots = new Set<bigint>()
-  let before = rootOf(session.state, circuit.layouts.parameters)
-  for (let step = 0; step < steps; step++) {
-    const state = session.state
-    const inputs = drawInput(model, draw, step)
-    await session.step(inputs)
-    const after = rootOf(session.state, circuit.layouts.parameters)
-    roots.add(after)
-    const witness = made.witness(signalsOf(circuit, { state, inputs, context: CONTEXT }))
-    const statement = statementOf(hash(model.program), { before, after })
-    expect(witness.slice(1, 5)).toEqual([statement, rootOf(inputs, circuit.layouts.inputs), 0n, CONTEXT])
-    if (step % 20 === 0) verifyWitness(system, witness)
-    before = after
+  const programHash = hash(model.program)
+  let before: bigint | undefined
+  for (let at = 0; at < steps; at++) {
+    const step = { state: session.state, inputs: drawInput(model, draw, at), context: CONTEXT }
+    const { outputs } = await session.step(step.inputs)
+    const publics = publicsOf(circuit, { ...step, outputs, stateAfter: session.state })
+    const witness = made.witness(signalsOf(circuit, step))
+    expect(witness.slice(1, 5)).toEqual(ordered(publics))
+    if (before !== undefined) expect(publics.statement).toBe(statementOf(programHash, before))
+    if (at % 20 === 0) verifyWitness(system, witness)
+    before = model.program.outputs.length === 0 ? publics.rootOut : undefined
   }
 }
