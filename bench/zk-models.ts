@@ -3,9 +3,13 @@
  * @module
  */
 import { tensor, type DType, type Tensor } from '../src/core/tensor.js'
-import { Builder, type Ref } from '../src/exact/builder.js'
 import type { Program } from '../src/exact/program.js'
-import type { Interval } from '../src/quantize/index.js'
+import {
+  hiddenLayerStep as hiddenLayer,
+  linearStep as linear,
+  logisticStep as logistic,
+  type Interval,
+} from '../src/quantize/index.js'
 import { Wholes, type Whole } from '../src/quantize/whole.js'
 
 /** A program with a state, and the intervals that its circuit is made for. */
@@ -125,107 +129,30 @@ export function smallConvolutional({ seed = 3 } = {}): Model {
 
 // ---------------------------------------------------------------- training steps
 
-/** Integers stand for value * 2^UNIT in inputs, activations and errors. */
-const UNIT = 7
-/** Weights have this many more bits, so that a step subtracts products of two units at the rate 2^-RATE with no rounding. */
-const RATE = 4
-const FINE = 2 * UNIT + RATE
-/** Weights from -8 to 8. */
-const WEIGHT: Interval = { lo: -(1n << 21n), hi: (1n << 21n) - 1n }
-const NUMBER: Interval = { lo: -(1n << BigInt(UNIT)), hi: (1n << BigInt(UNIT)) - 1n }
+/** A step of logistic regression: 17 weights, batches of 8. */
+export const logisticStep = ({ batch = 8, features = 16 } = {}): Model =>
+  logistic({ batch, features, weights: smallWeights(features) })
 
-/** Ops on int64 that training steps are written with. */
-class Step {
-  readonly b = new Builder()
+/** A step of linear regression. */
+export const linearStep = ({ batch = 8, features = 16 } = {}): Model =>
+  linear({ batch, features, weights: smallWeights(features) })
 
-  /** A product, in binary64. */
-  product(x: Ref, y: Ref): Ref {
-    return this.b.cast(this.b.matmul(this.b.cast(x, 'float64'), this.b.cast(y, 'float64')), 'int64')
+/** First weights of a regression between -1/2 and 1/2. */
+function smallWeights(features: number): { w: Tensor; b: Tensor } {
+  const draw = draws(4)
+  const real = (dims: readonly number[]) => {
+    const { data } = randomTensor(draw, { dtype: 'int64', dims }, { lo: -128n, hi: 128n })
+    return tensor(
+      'float64',
+      dims,
+      Array.from(data as BigInt64Array, (value) => Number(value) / 256),
+    )
   }
-
-  int(value: bigint): Ref {
-    return this.b.scalar('int64', value)
-  }
-
-  round(x: Ref, shift: number): Ref {
-    const raised = this.b.add(x, this.int(1n << BigInt(shift - 1)))
-    const unit = this.int(1n << BigInt(shift))
-    return this.b.div(this.b.sub(raised, this.b.op('Mod', [raised, unit])), unit)
-  }
-
-  clamp(x: Ref, { lo, hi }: Interval): Ref {
-    return this.b.min(this.b.max(x, this.int(lo)), this.int(hi))
-  }
-
-  /** A weight, its first value small. */
-  weight(name: string, dims: readonly number[], draw: () => number): Ref {
-    return this.b.parameter(name, randomTensor(draw, { dtype: 'int64', dims }, { lo: -(1n << 17n), hi: 1n << 17n }))
-  }
-
-  turn(x: Ref): Ref {
-    return this.b.transpose(x, [1, 0])
-  }
-
-  sumRows(x: Ref): Ref {
-    return this.b.op('ReduceSum', [this.turn(x)], { axes: 1 })
-  }
-
-  finish(weights: readonly (readonly [Ref, Ref])[], inputs: Readonly<Record<string, Interval>> = {}): Model {
-    const { program, state } = this.b.finish({ outputs: [], carries: weights })
-    const given = { ...Object.fromEntries(program.names.parameters.map((name) => [name, WEIGHT])), ...inputs }
-    return { program, given, state: state.map(({ id }) => weights.find(([ref]) => ref.id === id)![0].initial!) }
-  }
+  return { w: real([features, 1]), b: real([1]) }
 }
 
-/** x w + b at fine scale, in units: the bias has the weights' scale and is lifted to that of the products. */
-function affine(s: Step, x: Ref, { w, bias }: { w: Ref; bias: Ref }): Ref {
-  const lifted = s.b.mul(bias, s.int(1n << BigInt(UNIT)))
-  return s.b.add(s.product(x, w), lifted)
-}
-
-/** A step of logistic regression by the hard sigmoid clamp(z / 4 + 1 / 2, 0, 1); the gradient of its loss is (p - t) x. */
-export function logisticStep({ batch = 8, features = 16, seed = 4 } = {}): Model {
-  const [s, draw] = [new Step(), draws(seed)]
-  const [x8, t8] = [
-    s.b.input('x', { dtype: 'int8', dims: [batch, features] }),
-    s.b.input('t', { dtype: 'uint8', dims: [batch, 1] }),
-  ]
-  const [x, t] = [s.b.cast(x8, 'int64'), s.b.cast(t8, 'int64')]
-  const [w, bias] = [s.weight('w', [features, 1], draw), s.weight('b', [1], draw)]
-  const z = s.round(affine(s, x, { w, bias }), FINE + 2)
-  const chance: Interval = { lo: 0n, hi: (1n << BigInt(UNIT)) - 1n }
-  const p = s.clamp(s.b.add(z, s.int(1n << BigInt(UNIT - 1))), chance)
-  const error = s.b.sub(p, t)
-  const weights: [Ref, Ref][] = [
-    [w, s.b.sub(w, s.product(s.turn(x), error))],
-    [bias, s.b.sub(bias, s.b.mul(s.sumRows(error), s.int(1n << BigInt(UNIT))))],
-  ]
-  return s.finish(weights, { t: chance })
-}
-
-/** A step of a network with one hidden ReLU layer under squared loss; 14-8-2 has 138 parameters. */
-export function hiddenLayerStep({ batch = 1, sizes = [14, 8, 2], seed = 5 } = {}): Model {
-  const [s, draw] = [new Step(), draws(seed)]
-  const [inputs, hidden, outputs] = sizes
-  const [x8, t8] = [
-    s.b.input('x', { dtype: 'int8', dims: [batch, inputs] }),
-    s.b.input('t', { dtype: 'int8', dims: [batch, outputs] }),
-  ]
-  const [x, t] = [s.b.cast(x8, 'int64'), s.b.cast(t8, 'int64')]
-  const [w1, b1] = [s.weight('w1', [inputs, hidden], draw), s.weight('b1', [hidden], draw)]
-  const [w2, b2] = [s.weight('w2', [hidden, outputs], draw), s.weight('b2', [outputs], draw)]
-  const z = s.round(affine(s, x, { w: w1, bias: b1 }), FINE)
-  const active = s.b.not(s.b.less(z, s.int(0n)))
-  const h = s.clamp(z, { lo: 0n, hi: (1n << BigInt(UNIT)) - 1n })
-  const y = s.round(affine(s, h, { w: w2, bias: b2 }), FINE)
-  const error = s.clamp(s.b.sub(y, t), NUMBER)
-  const back = s.clamp(s.round(s.product(error, s.turn(w2)), FINE), NUMBER)
-  const passed = s.b.mul(back, s.b.cast(active, 'int64'))
-  const lift = (g: Ref) => s.b.mul(s.sumRows(g), s.int(1n << BigInt(UNIT)))
-  return s.finish([
-    [w1, s.b.sub(w1, s.product(s.turn(x), passed))],
-    [b1, s.b.sub(b1, lift(passed))],
-    [w2, s.b.sub(w2, s.product(s.turn(h), error))],
-    [b2, s.b.sub(b2, lift(error))],
-  ])
-}
+/** A step of a network with one hidden layer; 14-8-2 has 138 weights. */
+export const hiddenLayerStep = ({
+  batch = 1,
+  sizes = [14, 8, 2],
+}: { batch?: number; sizes?: readonly [number, number, number] } = {}): Model => hiddenLayer({ batch, sizes })
