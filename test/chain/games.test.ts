@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Jobs, accountOn, connect, domainOf, idOf } from '../../src/chain/index.js'
 import { gameOf } from '../../src/chain/disputes.js'
 import { runFor } from '../../src/dispute/own-run.js'
@@ -8,7 +8,6 @@ import { provide } from '../../src/receipt/provide.js'
 import { reference } from '../../src/runtime/reference.js'
 import type { Work } from '../../src/trace/trace.js'
 import { dividing } from '../contracts/disputes.js'
-import { startNode, type EvmNode } from '../contracts/node.js'
 import { lyingRun, lyingRuntime, type Lie } from '../dispute/liar.js'
 import { signerOf } from '../receipt/samples.js'
 import { BACK, HALF, about, refuted, survived } from './duels.js'
@@ -28,29 +27,10 @@ import {
   until,
   watching,
 } from './stage.js'
-import {
-  ALICE,
-  ANYBODY,
-  DAY,
-  MALLORY,
-  REQUESTER,
-  TERMS,
-  WATCHER,
-  addressOf,
-  later,
-  started,
-  worldOn,
-  type World,
-} from './world.js'
+import { node, world } from './own-world.js'
+import { ALICE, ANYBODY, DAY, MALLORY, REQUESTER, TERMS, WATCHER, addressOf, later, started } from './world.js'
 
-let node: EvmNode
-let world: World
-beforeAll(async () => {
-  node = await startNode()
-  world = await worldOn(node)
-}, 60_000)
 afterEach(stopAll)
-afterAll(() => node?.stop())
 beforeEach(() => clear(world, REQUESTER, ALICE, MALLORY, WATCHER, ANYBODY))
 
 /** A product, a sum, a choice, a copy and arithmetic. */

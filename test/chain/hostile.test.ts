@@ -1,5 +1,5 @@
 /** Providers that answer what no honest one could: whatever they commit, they are silent or proved false. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isRevert } from '../../src/chain/index.js'
 import { encodeAbi } from '../../src/core/abi.js'
 import { ZERO32, concat, toHex, type Bytes32 } from '../../src/core/bytes.js'
@@ -14,34 +14,15 @@ import { tileBytes } from '../../src/merkle/tiles.js'
 import { reference } from '../../src/runtime/reference.js'
 import { encodeStep, type Step } from '../../src/trace/step.js'
 import type { Work } from '../../src/trace/trace.js'
-import { startNode, type EvmNode } from '../contracts/node.js'
 import type { Shape } from '../dispute/forge.js'
 import { claimOn, lyingRun } from '../dispute/liar.js'
 import { fill } from '../receipt/samples.js'
 import { mixture, scheduled, valueOf } from './mixture.js'
 import { clear, filed, fromNow, responding, stateOf, stopAll, until, watching, type Filing } from './stage.js'
-import {
-  ALICE,
-  ANYBODY,
-  MALLORY,
-  REQUESTER,
-  TERMS,
-  WATCHER,
-  addressOf,
-  later,
-  started,
-  worldOn,
-  type World,
-} from './world.js'
+import { world } from './own-world.js'
+import { ALICE, ANYBODY, MALLORY, REQUESTER, TERMS, WATCHER, addressOf, later, started } from './world.js'
 
-let node: EvmNode
-let world: World
-beforeAll(async () => {
-  node = await startNode()
-  world = await worldOn(node)
-}, 60_000)
 afterEach(stopAll)
-afterAll(() => node?.stop())
 beforeEach(() => clear(world, REQUESTER, ALICE, MALLORY, WATCHER, ANYBODY))
 
 interface Spot {

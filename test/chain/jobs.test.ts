@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ABIS, artifacts, published, textOfAbis } from '../../scripts/contracts.js'
 import { textOf } from '../../scripts/markdown.js'
 import {
@@ -16,31 +16,10 @@ import {
 import { Fault } from '../../src/core/faults.js'
 import { codeOf } from '../../src/disk/contracts.js'
 import { sign } from '../../src/receipt/signer.js'
-import { startNode, type EvmNode } from '../contracts/node.js'
 import { claimOf, fill, signerOf } from '../receipt/samples.js'
 import { network } from '../trace/work.js'
-import {
-  ALICE,
-  ANYBODY,
-  DAY,
-  MALLORY,
-  REQUESTER,
-  TERMS,
-  addressOf,
-  later,
-  referees,
-  started,
-  worldOn,
-  type World,
-} from './world.js'
-
-let node: EvmNode
-let world: World
-beforeAll(async () => {
-  node = await startNode()
-  world = await worldOn(node)
-}, 120_000)
-afterAll(() => node?.stop())
+import { node, world } from './own-world.js'
+import { ALICE, ANYBODY, DAY, MALLORY, REQUESTER, TERMS, addressOf, later, referees, started } from './world.js'
 
 const faultOf = (work: Promise<unknown>) =>
   work.then(

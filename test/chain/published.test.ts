@@ -1,5 +1,5 @@
 /** What providers publish: enough for a proof without a game, and never believed. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   Disputes,
   Jobs,
@@ -21,20 +21,12 @@ import { jobFor, jobForCourse, provide } from '../../src/receipt/provide.js'
 import { reference } from '../../src/runtime/reference.js'
 import type { Runtime } from '../../src/runtime/runtime.js'
 import type { Work } from '../../src/trace/trace.js'
-import { startNode, type EvmNode } from '../contracts/node.js'
 import { flipped, lyingRuntime } from '../dispute/liar.js'
 import { fill, signerOf } from '../receipt/samples.js'
 import { network } from '../trace/work.js'
 import { mixture, scheduled, valueOf } from './mixture.js'
-import { ALICE, DAY, MALLORY, REQUESTER, TERMS, WATCHER, addressOf, worldOn, type World } from './world.js'
-
-let node: EvmNode
-let world: World
-beforeAll(async () => {
-  node = await startNode()
-  world = await worldOn(node)
-}, 120_000)
-afterAll(() => node?.stop())
+import { world } from './own-world.js'
+import { ALICE, DAY, MALLORY, REQUESTER, TERMS, WATCHER, addressOf } from './world.js'
 
 interface Claimed {
   readonly posted: Jobs.PostedJob

@@ -1,5 +1,5 @@
 /** Quorums through the typed calls: seats, seals, reveals, agreement, and the claims that come up. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { hashCandidates } from '../../src/attest/policies.js'
 import {
   Jobs,
@@ -19,23 +19,15 @@ import * as Job from '../../src/receipt/job.js'
 import * as Policy from '../../src/receipt/policy.js'
 import { jobFor, provide, type Sealed } from '../../src/receipt/provide.js'
 import { reference } from '../../src/runtime/reference.js'
-import { startNode, type EvmNode } from '../contracts/node.js'
 import { lyingRuntime } from '../dispute/liar.js'
 import { signerOf } from '../receipt/samples.js'
 import { network } from '../trace/work.js'
-import { ALICE, ANYBODY, DAY, MALLORY, REQUESTER, WATCHER, addressOf, later, worldOn, type World } from './world.js'
+import { node, world } from './own-world.js'
+import { ALICE, ANYBODY, DAY, MALLORY, REQUESTER, WATCHER, addressOf, later } from './world.js'
 
 const TERMS = Terms.from({ payment: 30_000, stake: 9000, bond: 500, replayTime: 3600 })
 const SEATS = [ALICE, MALLORY, WATCHER].sort((a, b) => (addressOf(a) < addressOf(b) ? -1 : 1))
 const REPLICAS = SEATS.map(addressOf)
-
-let node: EvmNode
-let world: World
-beforeAll(async () => {
-  node = await startNode()
-  world = await worldOn(node)
-}, 120_000)
-afterAll(() => node?.stop())
 
 interface Seated {
   readonly signed: Job.SignedJob
@@ -101,7 +93,7 @@ test('replicas that agree are paid, one that dissents is not, and all their clai
     expect(claim).toEqual(shown.find(({ receipt }) => receipt.provider === provider)!.receipt.claim)
   }
 
-  await later(world, 5 * DAY)
+  await later(world, 6 * DAY)
   for (const provider of REPLICAS) await Jobs.settle(anybody, { ...posted, provider })
   const paid = async (seat: number) => (await Money.creditOf(anybody, TERMS.token, addressOf(seat))).settlement
   expect([await paid(ALICE), await paid(WATCHER), await paid(MALLORY)]).toEqual([19_000n, 19_000n, 9000n])
