@@ -1,11 +1,11 @@
 import type { Contract } from 'ethers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { stream } from '../../scripts/exact-vectors.js'
 import { allocate, sizeOf, tensor, type Tensor } from '../../src/core/tensor.js'
 import { opOf } from '../../src/exact/ops/index.js'
 import type { Attributes } from '../../src/exact/program.js'
 import { evaluate, wordsOf } from './elements.js'
 import { deploy, startNode, type EvmNode } from './node.js'
+import { Draw } from './shapes.js'
 
 const CASES = 60
 
@@ -16,23 +16,6 @@ beforeAll(async () => {
   harness = await deploy(node, 'test/IndexMapsHarness')
 }, 60_000)
 afterAll(() => node?.stop())
-
-/** Random integers, the same ones for a label. */
-class Draw {
-  readonly #next: () => bigint
-  constructor(label: string) {
-    this.#next = stream(label)
-  }
-  below(bound: number): number {
-    return Number(this.#next() % BigInt(bound))
-  }
-  between(low: number, high: number): number {
-    return low + this.below(high - low + 1)
-  }
-  dims(rank: number, high = 5): number[] {
-    return Array.from({ length: rank }, () => this.between(1, high))
-  }
-}
 
 /** Every element is its own index, and some number more. */
 const iota = (dims: readonly number[], more = 0): Tensor => {
@@ -68,7 +51,7 @@ const each = (name: string, check: (draw: Draw) => Promise<void>): Promise<void>
 describe('every element comes from where the definition takes it', () => {
   test('Expand, and operands that broadcast', () =>
     each('expand', async (draw) => {
-      const dims = draw.dims(draw.between(0, 5))
+      const dims = draw.list(draw.between(0, 5), 1, 5)
       const from = dims.slice(draw.below(dims.length + 1)).map((dim) => (draw.below(3) === 0 ? 1 : dim))
       const found = await sourcesOf('Expand', { dims, from })
       expect(found).toEqual(right('Expand', [iota(from)], { shape: dims }))
@@ -79,7 +62,7 @@ describe('every element comes from where the definition takes it', () => {
 
   test('Transpose', () =>
     each('transpose', async (draw) => {
-      const from = draw.dims(draw.between(0, 5))
+      const from = draw.list(draw.between(0, 5), 1, 5)
       const perm = from
         .map((_, i) => [draw.below(1000), i])
         .sort(([a], [b]) => a - b)
@@ -91,7 +74,7 @@ describe('every element comes from where the definition takes it', () => {
 
   test('Slice, backwards too', () =>
     each('slice', async (draw) => {
-      const from = draw.dims(draw.between(0, 4), 9)
+      const from = draw.list(draw.between(0, 4), 1, 9)
       const steps = from.map(() => [1, 2, 3, -1, -2][draw.below(5)])
       const starts = from.map((dim) => draw.below(dim))
       const ends = from.map((dim, i) => (steps[i] > 0 ? draw.between(starts[i], dim) : draw.between(-1, starts[i])))
@@ -103,7 +86,7 @@ describe('every element comes from where the definition takes it', () => {
 
   test('Pad', () =>
     each('pad', async (draw) => {
-      const from = draw.dims(draw.between(0, 4)).map((dim) => (draw.below(9) === 0 ? 0 : dim))
+      const from = draw.list(draw.between(0, 4), 1, 5).map((dim) => (draw.below(9) === 0 ? 0 : dim))
       const attributes = { pads: [...from, ...from].map(() => draw.below(3)) }
       const inputs = [iota(from), tensor('int32', [], [-1])]
       const { dims } = opOf('Pad').infer(inputs, attributes)
@@ -113,7 +96,7 @@ describe('every element comes from where the definition takes it', () => {
 
   test('Concat, the other operands excluded', () =>
     each('concat', async (draw) => {
-      const base = draw.dims(draw.between(1, 4))
+      const base = draw.list(draw.between(1, 4), 1, 5)
       const axis = draw.below(base.length)
       const parts = Array.from({ length: draw.between(1, 5) }, () => base.with(axis, draw.between(0, 4)))
       const all = parts.map((from, k) => iota(from, 10_000 * k))
@@ -127,9 +110,9 @@ describe('every element comes from where the definition takes it', () => {
 
   test('Gather', () =>
     each('gather', async (draw) => {
-      const from = draw.dims(draw.between(1, 4))
+      const from = draw.list(draw.between(1, 4), 1, 5)
       const axis = draw.below(from.length)
-      const shape = draw.dims(draw.between(0, 3), 3)
+      const shape = draw.list(draw.between(0, 3), 1, 3)
       const indices = tensor(
         'int64',
         shape,
@@ -144,7 +127,7 @@ describe('every element comes from where the definition takes it', () => {
 
   test('GatherElements', () =>
     each('gather elements', async (draw) => {
-      const from = draw.dims(draw.between(1, 4))
+      const from = draw.list(draw.between(1, 4), 1, 5)
       const axis = draw.below(from.length)
       const dims = from.map((dim, i) => (i === axis ? draw.between(1, 6) : draw.between(1, dim)))
       const indices = tensor(
@@ -163,7 +146,7 @@ describe('windows of a pooling', () => {
   function pooling(draw: Draw): { from: number[]; attributes: Record<string, number[]> } {
     for (;;) {
       const rank = draw.between(1, 3)
-      const from = [draw.between(1, 2), draw.between(1, 2), ...draw.dims(rank)]
+      const from = [draw.between(1, 2), draw.between(1, 2), ...draw.list(rank, 1, 5)]
       const each = (high: number, low = 1) => Array.from({ length: rank }, () => draw.between(low, high))
       const attributes = { kernel: each(3), strides: each(3), pads: [...each(3, 0), ...each(3, 0)], dilations: each(4) }
       try {
