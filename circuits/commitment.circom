@@ -57,7 +57,7 @@ template ChainRoot(E, tag) {
 
 // The root that a leaf reaches through `depth` siblings; bit i of the position says whether the path comes from the right.
 // What it does not check: that the root is the one of the data set; the caller compares it with a public one.
-// Cost: depth * (240 + 1 row + 3) constraints.
+// Cost: depth * (240 + 1 row + 2 + 2 rows) constraints.
 template MerkleRoot(depth) {
     signal input leaf[1];
     signal input siblings[depth];

@@ -7,15 +7,15 @@
 import { demand } from '../core/faults.js'
 import { DTYPES, sizeOf, type Tensor } from '../core/tensor.js'
 import { hash } from '../exact/format.js'
-import { ABSENT, type NodeValue, type Program } from '../exact/program.js'
+import type { Program } from '../exact/program.js'
 import { bitsOf, exactRange, intervals, type Interval } from '../quantize/index.js'
-import { evaluate } from '../runtime/reference.js'
 import type { Blocks } from './blocks.js'
 import { commit, commitList, layoutOf, programElement, statementOf, type Layout } from './commit.js'
 import { Draft, type Form } from './draft.js'
 import { settle } from './freivalds.js'
 import { foldRoots, packingOf, pair, rootOf } from './roots.js'
-import { ROWS, type Place } from './rows.js'
+import { membersOf, positionsLayout, type Members } from './samples.js'
+import { Writer, writeValues } from './writer.js'
 
 /** How a circuit is made. */
 export interface CircuitOptions {
@@ -27,6 +27,8 @@ export interface CircuitOptions {
   readonly given?: Readonly<Record<string, Interval>>
   /** What is hidden behind a salt. */
   readonly salted?: { readonly inputs?: boolean; readonly model?: boolean; readonly outputs?: boolean }
+  /** The rows of the inputs are samples of a data set, whose tree has this depth: `rootIn` names the data set and the positions. */
+  readonly members?: { readonly depth: number }
   /** Salt of baked weights; with it `salted.model` is true, without it false. */
   readonly modelSalt?: bigint
 }
@@ -41,6 +43,8 @@ export interface Circuit {
   readonly baked: boolean
   readonly salted: { readonly inputs: boolean; readonly model: boolean; readonly outputs: boolean }
   readonly layouts: Layouts
+  /** How the inputs' rows stand in a data set, where they are drawn from one. */
+  readonly members?: Members
 }
 
 /** How the tensors behind the public inputs are committed. */
@@ -112,97 +116,6 @@ function carriedInterval({ carries }: Program, bounds: readonly Interval[], para
   }))
 }
 
-/** Writes one circuit. */
-class Writer {
-  readonly #program: Program
-  readonly #draft: Draft
-  readonly #bounds: readonly Interval[]
-  readonly #forms: Form[] = []
-  readonly #fused: ReadonlySet<number>
-  readonly #cut: ReadonlySet<number>
-
-  constructor(program: Program, draft: Draft, bounds: readonly Interval[]) {
-    this.#program = program
-    this.#draft = draft
-    this.#bounds = bounds
-    const readers = readersOf(program)
-    this.#fused = boundedOnly(program, readers, bounds)
-    this.#cut = cutLater(program, readers)
-  }
-
-  form(number: number): Form {
-    return this.#forms[number]
-  }
-
-  /** A tensor that the prover gives: wires whose bits show that they lie in their interval. */
-  given(number: number, stem: string): void {
-    const { lo, hi } = this.#bounds[number]
-    const size = sizeOf(this.#program.values[number].dims)
-    const name = `${stem}${number}`
-    this.#draft.emit(`    signal input ${name}[${size}];`)
-    const form: Form = { name, size, lo, hi, terms: 1, given: true, enforced: { lo, hi } }
-    this.#forms[number] = form
-    this.#draft.bits(form)
-  }
-
-  constant(number: number, known: Tensor): void {
-    this.#forms[number] = this.#draft.constant(known)
-  }
-
-  /** A node: computed now where all operands are constants, else by the row of its op. */
-  node(number: number): void {
-    const node = this.#program.values[number] as NodeValue
-    const inputs = node.inputs.filter((input) => input !== ABSENT)
-    const operands = inputs.map((input) => this.#forms[input])
-    const known = operands.map((form) => form.known).filter((tensor) => tensor !== undefined)
-    if (known.length === operands.length) return this.constant(number, evaluate(this.#program, number, known))
-    const row = ROWS.get(node.op)
-    demand(row !== undefined, 'zk/unsupported', () => `the op ${node.op}`, { where: `value ${number}` })
-    const types = inputs.map((input) => this.#program.values[input])
-    const reading = { bounded: this.#fused.has(number), cut: this.#cut.has(number) }
-    const place: Place = { node, operands, types, ...reading, ...this.#bounds[number] }
-    this.#forms[number] = row(this.#draft, place)
-  }
-}
-
-/** Who reads each value; -1 stands for whoever gets the results. */
-function readersOf({ values, outputs, carries }: Program): ReadonlyMap<number, readonly number[]> {
-  const readers = new Map<number, number[]>()
-  const read = (value: number, by: number) => readers.set(value, [...(readers.get(value) ?? []), by])
-  values.forEach((value, number) => {
-    if (value.kind === 'node') for (const input of new Set(value.inputs)) if (input !== ABSENT) read(input, number)
-  })
-  for (const value of [...outputs, ...carries.map((carry) => carry.value)]) read(value, -1)
-  return readers
-}
-
-type Readers = ReturnType<typeof readersOf>
-
-/** Nodes that only a Min with a constant reads, which bounds them further. */
-function boundedOnly({ values }: Program, readers: Readers, bounds: readonly Interval[]): Set<number> {
-  const isBound = (number: number) => {
-    const reader = values[number]
-    return reader?.kind === 'node' && reader.op === 'Min' && reader.inputs.some((v) => values[v].kind === 'constant')
-  }
-  const lowers = (number: number, by: number) => isBound(by) && bounds[by].hi < bounds[number].hi
-  return new Set([...readers].filter(([v, by]) => by.length === 1 && lowers(v, by[0])).map(([v]) => v))
-}
-
-/** Values whose bits are taken, alone or in a sum: from the last to the first, by their readers. */
-function cutLater({ values }: Program, readers: Readers): Set<number> {
-  const cut = new Set<number>()
-  const cuts = (number: number): boolean => {
-    const reader = values[number]
-    if (reader?.kind !== 'node') return false
-    return reader.op === 'Mod' || (CARRYING.has(reader.op) && cut.has(number))
-  }
-  for (let number = values.length - 1; number >= 0; number--) if (readers.get(number)?.some(cuts)) cut.add(number)
-  return cut
-}
-
-/** Ops that leave a product in its sum. */
-const CARRYING = new Set(['Add', 'Cast', 'Reshape'])
-
 /**
  * The circuit of an integer program, with its constraints counted before anything is compiled.
  * Trust: none; the text says everything. Cost: some milliseconds and a Poseidon leaf for each 465 int8 of baked weights.
@@ -218,10 +131,11 @@ export function circuitOf(program: Program, options: CircuitOptions): Circuit {
   )
   const bounds = intervals(program, { state: baked, given: givenOf(program, options) })
   const layouts = layoutsOf(program, bounds, salted)
+  const members = options.members && membersOf(layouts.inputs, options.members)
   const draft = new Draft(options.blocks)
   const writer = new Writer(program, draft, bounds)
-  writeValues(program, { writer, baked })
-  writePublic(program, { writer, draft, layouts, options, salted })
+  writeValues(program, { writer, baked, members })
+  writePublic(program, { writer, draft, layouts, options, members })
   return {
     program,
     text: textOf(draft, { salted, baked: baked !== undefined }),
@@ -229,6 +143,7 @@ export function circuitOf(program: Program, options: CircuitOptions): Circuit {
     baked: baked !== undefined,
     salted,
     layouts,
+    members,
   }
 }
 
@@ -261,21 +176,12 @@ function saltedOf({ salted = {}, baked, modelSalt }: CircuitOptions): Circuit['s
   return { inputs, model: baked === undefined ? model : modelSalt !== undefined, outputs }
 }
 
-function writeValues(program: Program, { writer, baked }: { writer: Writer; baked?: readonly Tensor[] }): void {
-  program.values.forEach((value, number) => {
-    if (value.kind === 'constant') writer.constant(number, value.tensor)
-    else if (value.kind === 'node') writer.node(number)
-    else if (value.kind === 'parameter' && baked !== undefined) writer.constant(number, baked[number])
-    else writer.given(number, value.kind === 'parameter' ? 'p' : 'x')
-  })
-}
-
 interface PublicPart {
   readonly writer: Writer
   readonly draft: Draft
   readonly layouts: Layouts
   readonly options: CircuitOptions
-  readonly salted: Circuit['salted']
+  readonly members?: Members
 }
 
 /** The four public inputs, and the checks of guessed products, which read the roots of what the prover gave. */
@@ -283,16 +189,50 @@ function writePublic(program: Program, part: PublicPart): void {
   const { draft, layouts } = part
   const { parameters } = program.counts
   const known = new Map<string, string>()
-  const inputs = roots(part, layouts.inputs, { value: (i) => parameters + i, salt: 'saltIn', known })
+  const rootIn = () =>
+    foldRoots(draft, roots(part, layouts.inputs, { value: (i) => parameters + i, salt: 'saltIn', known }))
   const outputs = roots(part, layouts.outputs, { value: (i) => program.outputs[i], salt: 'saltOut', known })
   const { statement, after } = modelRoots(program, part, known)
   const listed = program.outputs.length === 0 ? undefined : foldRoots(draft, outputs)
-  writeEqual(draft, 'rootIn', foldRoots(draft, inputs))
+  writeEqual(draft, 'rootIn', part.members === undefined ? rootIn() : samplesRoot(program, part, part.members))
   writeEqual(draft, 'rootOut', listed && after ? pair(draft, listed, after) : (listed ?? after ?? '0'))
   writeEqual(draft, 'statement', statement)
   draft.emit('    signal bound;', '    bound <== context * context;')
   draft.constraints += 1
   settle(draft, known)
+}
+
+/** Root of the data set and positions; every row of the inputs has a way to that root. */
+function samplesRoot({ counts }: Program, { writer, draft }: PublicPart, members: Members): string {
+  const { count, depth, rows } = members
+  const bits: Form = { name: 'position', size: count * depth, lo: 0n, hi: 1n, terms: 1 }
+  draft.emit(`    signal input siblings[${bits.size}];`, `    signal input position[${bits.size}];`)
+  const reached = Array.from({ length: count }, (_, sample) => {
+    const leaf = rows.map((layout, i) => {
+      const row = slice(draft, writer.form(counts.parameters + i), { at: sample, size: sizeOf(layout.dims) })
+      return rootOf(draft, row, packingOf(layout, 'saltIn'))
+    })
+    return climb(draft, foldRoots(draft, leaf), { at: sample, depth })
+  })
+  for (const root of reached.slice(1)) draft.emit(`    ${root} === ${reached[0]};`)
+  return pair(draft, reached[0], rootOf(draft, bits, packingOf(positionsLayout(members), '')))
+}
+
+/** The part of a form from at * size on. */
+const slice = (draft: Draft, form: Form, { at, size }: { at: number; size: number }): Form => ({
+  ...draft.expression(`${form.name}[i + ${at * size}]`, { ...form, size }),
+  enforced: form.enforced,
+})
+
+/** The root that a leaf reaches by its own siblings and position. */
+function climb(draft: Draft, leaf: string, { at, depth }: { at: number; depth: number }): string {
+  const from = draft.fresh('leaf')
+  draft.emit(`    var ${from}[1] = [${leaf}];`)
+  const own = (name: string) =>
+    draft.expression(`${name}[i + ${at * depth}]`, { size: depth, lo: 0n, hi: 1n, terms: 1 })
+  const [siblings, position] = [own('siblings'), own('position')]
+  const inputs = { leaf: from, siblings: siblings.name, position: position.name }
+  return draft.linear('MerkleRoot', { depth }, inputs).name('out') + '[0]'
 }
 
 /** A public output is a wire that stands already, or a constant, which costs a row. */
@@ -315,7 +255,7 @@ function roots({ draft, writer }: PublicPart, layouts: readonly Layout[], { valu
   return layouts.map((layout, i) => {
     const form = writer.form(value(i))
     const root = rootOf(draft, form, packingOf(layout, salt))
-    if (form.given) known.set(form.name, root)
+    if (form.rooted) known.set(form.name, root)
     return root
   })
 }

@@ -29,8 +29,8 @@ export interface Form extends Interval {
   /** Where the elements are known when the circuit is made. */
   readonly known?: Tensor
   readonly origin?: Origin
-  /** True of inputs and parameters: their roots stand in the circuit. */
-  readonly given?: true
+  /** True of inputs and parameters whose roots stand in the circuit. */
+  readonly rooted?: boolean
   /** What constraints on this form alone show, without trust in any other value: at least the interval. */
   readonly enforced?: Interval
   /** Where this is a guessed product plus something of an enforced interval. */
@@ -95,6 +95,7 @@ const COSTS: Readonly<Record<string, (p: Readonly<Record<string, number>>) => nu
   ProductHint: () => 0,
   StreamRoot: ({ E }) => streamCost(E),
   ChainRoot: ({ E }) => E * NODE_COST,
+  MerkleRoot: ({ depth }) => depth * (NODE_COST + 4),
   Freivalds: ({ m, k, n }) => k * (n - 1) + m * k + m * (n - 1),
 }
 

@@ -20,7 +20,7 @@ const naiveCost = ({ m, k, n }: Product) => m * k * n
 function checkCost(product: Product, { lo, hi, cut }: Interval & { cut: boolean }): number {
   const { m, k, n, sources } = product
   const width = bitsOf({ lo, hi }) + 2
-  const hashed = sources.reduce((sum, form) => sum + (form.given ? 0 : formCost(form.size, bitsOf(form))), 0)
+  const hashed = sources.reduce((sum, form) => sum + (form.rooted ? 0 : formCost(form.size, bitsOf(form))), 0)
   const bits = cut ? 0 : m * n * width
   return k * (n - 1) + m * k + m * (n - 1) + formCost(m * n, width) + hashed + 2 * NODE_COST + bits
 }

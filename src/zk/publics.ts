@@ -2,12 +2,13 @@
  * The public inputs of a circuit, computed from data: what a proof must say of a run that its verifier knows.
  * @module
  */
-import { demand } from '../core/faults.js'
+import { Fault, demand } from '../core/faults.js'
 import type { Tensor } from '../core/tensor.js'
 import { hash } from '../exact/format.js'
 import type { Circuit } from './circuit.js'
 import { commit, commitList, rootOutOf, statementOf, type Layout } from './commit.js'
 import { element } from './field.js'
+import { verifySamples } from './samples.js'
 import type { Step } from './witness.js'
 
 /** What a proof says, in the order of its public inputs; each below the order of the field. */
@@ -26,29 +27,37 @@ export interface Run extends Step {
 }
 
 /** What of a circuit decides its public inputs. */
-export type Bound = Pick<Circuit, 'program' | 'layouts' | 'salted'>
+export type Bound = Pick<Circuit, 'program' | 'layouts' | 'salted' | 'members'>
 
 /**
  * The public inputs that a proof of this run has. The state is read of baked circuits too.
  * Cost: a Poseidon leaf (6 ms) for each 15 packed elements.
  * @throws Fault `zk/bad-length` (tensors missing or too many, of another type, no salt where one belongs),
- * `zk/out-of-range` (a value outside of what the circuit was made for), `zk/not-in-field` (context, salts).
+ * `zk/out-of-range` (a value outside of what the circuit was made for), `zk/not-in-field` (context, salts), `zk/not-a-member`
+ * (a row of the inputs that is not the sample at its position).
  */
-export function publicsOf({ program, layouts, salted }: Bound, run: Run): Publics {
-  const { state, stateAfter, inputs, outputs, context, salts = {} } = run
+export function publicsOf(circuit: Bound, run: Run): Publics {
+  const { program, layouts, salted } = circuit
+  const { state, stateAfter, outputs, context, salts = {} } = run
   const steps = program.carries.length > 0
   demand((stateAfter !== undefined) === steps, 'zk/bad-length', () => 'a state after stands just where a step has one')
   const model = (tensors: readonly Tensor[]) => rootOf(tensors, layouts.parameters, salted.model, salts.model)
   const listed = rootOf(outputs, layouts.outputs, salted.outputs, salts.outputs)
   return {
     statement: statementOf(hash(program), model(state)),
-    rootIn: rootOf(inputs, layouts.inputs, salted.inputs, salts.inputs),
+    rootIn: rootInOf(circuit, run),
     rootOut: rootOutOf({
       outputs: program.outputs.length > 0 ? listed : undefined,
       after: stateAfter && model(stateAfter),
     }),
     context: element(context),
   }
+}
+
+function rootInOf({ layouts, salted, members }: Bound, { inputs, salts = {}, samples }: Run): bigint {
+  if (members === undefined) return rootOf(inputs, layouts.inputs, salted.inputs, salts.inputs)
+  if (samples === undefined) throw new Fault('zk/bad-length', 'the circuit asks for samples of a data set')
+  return verifySamples(inputs, members, { samples, salt: salted.inputs ? salts.inputs : undefined })
 }
 
 function rootOf(tensors: readonly Tensor[], layouts: readonly Layout[], hidden: boolean, salt?: bigint): bigint {

@@ -8,6 +8,7 @@ import type { Tensor } from '../core/tensor.js'
 import type { Circuit } from './circuit.js'
 import { integersOf } from './commit.js'
 import { ORDER, reduce } from './field.js'
+import { positionBits, type Samples } from './samples.js'
 
 /** Input wires by name, in row-major order. */
 export type Signals = Readonly<Record<string, readonly bigint[]>>
@@ -97,16 +98,24 @@ export interface Step {
   readonly inputs: readonly Tensor[]
   /** What the proof is bound to (docs/zk.md): below the order of the field. */
   readonly context: bigint
+  /** Where the inputs' rows stand in a data set, for circuits with `members`. */
+  readonly samples?: Samples
   readonly salts?: { readonly inputs?: bigint; readonly model?: bigint; readonly outputs?: bigint }
 }
 
 /** The input wires of a step. @throws Fault `zk/not-in-field`, `zk/bad-length` where a salt is missing or too many. */
-export function signalsOf({ program, baked, salted }: Circuit, { state, inputs, context, salts = {} }: Step): Signals {
+export function signalsOf(circuit: Circuit, { state, inputs, context, samples, salts = {} }: Step): Signals {
+  const { program, baked, salted, members } = circuit
   demand(context >= 0n && context < ORDER, 'zk/not-in-field', () => 'the context')
   const { parameters } = program.counts
   const given: Record<string, bigint[]> = { context: [context] }
   inputs.forEach((tensor, i) => (given[`x${parameters + i}`] = integersOf(tensor)))
   if (!baked) state.forEach((tensor, i) => (given[`p${i}`] = integersOf(tensor)))
+  if (members !== undefined) {
+    demand(samples !== undefined, 'zk/bad-length', () => 'the circuit asks for samples of a data set')
+    given.siblings = samples!.siblings.flat()
+    given.position = positionBits(members, samples!)
+  }
   const named = [
     ['saltIn', salted.inputs, salts.inputs],
     ['saltOut', salted.outputs, salts.outputs],

@@ -5,20 +5,11 @@ import { firstBroken, holds } from '../../src/zk/r1cs.js'
 import { draws } from '../../bench/zk-models.js'
 import { build, buildLittle, drawInputs, inputWires, signalsOf, type Built } from './bare.js'
 import { LITTLE, checkedProduct, type Little } from './ops.js'
-import { freeDirections, survivors } from './soundness.js'
+import { freeDirections, freeInverses, survivors } from './soundness.js'
 
 /** Elements of elementwise ops: each is alike, so a few show as much as many. */
 const WIDTH = 3
 const WITNESSES = 6
-
-/**
- * The one kind of wire that may be free: the inverse in a test for zero, where what is tested is zero. Then `out = 1 - 0 * inverse` and
- * `0 * out = 0` hold for every inverse, and no other constraint reads it (Relu with clamp, both clamps, IsZero).
- */
-function freeInverses({ wires }: Built, witness: readonly bigint[]): Set<number> {
-  const inverses = [...wires].filter(([name, wire]) => name.startsWith('inverse_') && witness[wire] === 0n)
-  return new Set(inverses.map(([, wire]) => wire))
-}
 
 /** The constraints that read a wire. */
 const readersOf = ({ system }: Built, wire: number) =>
@@ -41,7 +32,7 @@ describe('a witness leaves no freedom once the inputs are given', () => {
       const inputs = inputWires(built, little)
       for (const witness of list) {
         expect(firstBroken(built.system, witness)).toBeUndefined()
-        const excused = freeInverses(built, witness)
+        const excused = freeInverses(built.wires, witness)
         const left = survivors(built.system, witness, inputs).filter((wire) => !excused.has(wire))
         expect(left).toEqual([])
         expect(freeDirections(built.system, witness, new Set([...inputs, ...excused]))).toEqual([])

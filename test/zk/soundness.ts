@@ -5,6 +5,15 @@ import { ORDER, inverse, reduce } from '../../src/zk/field.js'
 import { holds, type Combination, type Constraint, type System } from '../../src/zk/r1cs.js'
 import { valueOf } from '../../src/zk/r1cs.js'
 
+/**
+ * The one kind of wire that may be free: the inverse in a test for zero, where what is tested is zero. Then `out = 1 - 0 * inverse` and
+ * `0 * out = 0` hold for every inverse, and no other constraint reads it (Relu with clamp, both clamps, IsZero).
+ */
+export function freeInverses(wires: ReadonlyMap<string, number>, witness: readonly bigint[]): Set<number> {
+  const inverses = [...wires].filter(([name, wire]) => name.startsWith('inverse_') && witness[wire] === 0n)
+  return new Set(inverses.map(([, wire]) => wire))
+}
+
 /** The constraints that read each wire. */
 function readersOf({ constraints, wires }: System): number[][] {
   const readers: number[][] = Array.from({ length: wires }, () => [])
