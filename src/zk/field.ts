@@ -32,6 +32,12 @@ export function power(base: bigint, exponent: bigint): bigint {
   return result
 }
 
+/**
+ * A root of unity of order 2^k (k <= 28): powers of 5^((r - 1) / 2^28), of which 5 is the least that is no square. Every tool on this
+ * curve takes these.
+ */
+export const rootOfUnity = (k: number): bigint => power(power(5n, (ORDER - 1n) >> 28n), 1n << BigInt(28 - k))
+
 /** The multiplicative inverse. @throws Fault `zk/not-in-field` for zero. Cost: one extended Euclidean division chain. */
 export function inverse(value: bigint): bigint {
   let [a, b] = [reduce(value), ORDER]

@@ -1,0 +1,222 @@
+/**
+ * Keys: set-up, contributions, development keys, and the check of keys that others made.
+ * @module
+ */
+import { equal, fromHex, toHex, utf8 } from '../core/bytes.js'
+import { demand } from '../core/faults.js'
+import { sha256 } from '../core/sha256.js'
+import { loggerFor, withCurve, written, type Progress } from './curve.js'
+import { decodePowers, unsafePowers, type Powers } from './powers.js'
+import { decodeSystem } from './r1cs.js'
+import { demandPoints, encodeSections, marked, section, unmarkedSections } from './sections.js'
+import { demandSound, PUBLICS, type Allowance, type Scheme, type VerificationKey } from './verification-key.js'
+import { decodeZkey } from './zkey.js'
+
+export {
+  decodeVerificationKey,
+  demandSound,
+  encodeVerificationKey,
+  type Allowance,
+  type Groth16Key,
+  type PlonkKey,
+  type Scheme,
+  type SetUp,
+  type VerificationKey,
+} from './verification-key.js'
+
+/** What proofs are made with: the file as snarkjs reads it, and the key that verifies them. */
+export interface ProvingKey {
+  readonly verification: VerificationKey
+  readonly zkey: Uint8Array
+}
+
+/** How a key is made. */
+export interface SetUpOptions {
+  /** By default Groth16. */
+  readonly scheme?: Scheme
+  /** Hears one line after another of long work. */
+  readonly progress?: Progress
+}
+
+/**
+ * A proving key as it stands in a file, for proving. What it proves with it is refused by verifiers if it is another circuit's; whoever
+ * verifies takes the verification key from {@link checkKey}, or from somebody who did.
+ * @throws Fault `zk/bad-file`, `zk/wrong-key`, `zk/not-on-curve`, `zk/not-in-field`.
+ */
+export function provingKeyOf(zkey: Uint8Array): ProvingKey {
+  return Object.freeze({ verification: decodeZkey(zkey).verification, zkey })
+}
+
+/** The least power whose domain holds so many rows. */
+const powerFor = (rows: number): number => Math.max(1, 32 - Math.clz32(rows - 1))
+
+/** The least power of tau that a Groth16 set-up of a constraint system takes. @throws Fault `zk/bad-r1cs`, `zk/wrong-key`. */
+export function powerOf(r1cs: Uint8Array): number {
+  const { constraints, publicInputs, publicOutputs } = decodeSystem(r1cs)
+  const publics = publicInputs + publicOutputs
+  demand(publics === PUBLICS, 'zk/wrong-key', () => 'a circuit of another number of public inputs', {
+    expected: PUBLICS,
+    found: publics,
+  })
+  return powerFor(constraints.length + publics + 1)
+}
+
+function demandRoom(r1cs: Uint8Array, powers: Powers): void {
+  const needed = powerOf(r1cs)
+  demand(needed <= powers.power, 'zk/powers-too-small', () => 'the circuit is larger than the powers of tau', {
+    expected: `2^${needed}`,
+    found: `2^${powers.power}`,
+  })
+}
+
+/**
+ * The first key of a circuit. A Groth16 key has no contribution yet, and anybody can forge proofs with it: `contribute` comes next.
+ * A PLONK key is ready. Deterministic.
+ * Cost: Groth16 8 s for 10,000 constraints (2 cores).
+ * @throws Fault `zk/powers-too-small` before any heavy work, `zk/bad-file`, `zk/bad-r1cs`, `zk/no-prover`, `zk/prover-failed`.
+ */
+export async function setUp(
+  r1cs: Uint8Array,
+  powers: Uint8Array,
+  { scheme = 'groth16', progress }: SetUpOptions = {},
+): Promise<Uint8Array> {
+  demandRoom(r1cs, decodePowers(powers))
+  const logger = loggerFor(progress)
+  return withCurve((snarkjs) =>
+    written(async (file) => {
+      const { plonk, zKey } = snarkjs
+      const result = await (scheme === 'plonk'
+        ? plonk.setup(r1cs, powers, file, logger)
+        : zKey.newZKey(r1cs, powers, file, logger))
+      demand(result !== -1, 'zk/powers-too-small', () => 'more gates than the powers of tau hold')
+    }),
+  )
+}
+
+/** A contribution. */
+export interface ContributeOptions {
+  /** Stands in the key: up to 64 characters. */
+  readonly name: string
+  /** Mixed with the randomness of the machine, and forgotten. */
+  readonly entropy: string
+  readonly progress?: Progress
+}
+
+/**
+ * The key with one more secret in it. As long as one contributor forgot theirs, nobody forges proofs.
+ * @throws Fault `zk/bad-file`, `zk/wrong-key` for PLONK, which has no contributions.
+ */
+export async function contribute(
+  zkey: Uint8Array,
+  { name, entropy, progress }: ContributeOptions,
+): Promise<Uint8Array> {
+  const { verification } = decodeZkey(zkey)
+  demand(verification.scheme === 'groth16', 'zk/wrong-key', () => 'PLONK keys have no contributions')
+  const made = await withCurve(({ zKey }) =>
+    written((file) => zKey.contribute(zkey, file, name, entropy || name, loggerFor(progress))),
+  )
+  return verification.setUp === 'unsafe' ? marked(made, 'zkey') : made
+}
+
+/** The beacon of development keys: public, so it adds no secret, only that gamma differs from delta. */
+const BEACON = toHex(sha256(utf8('countersign unsafe development contribution 1')))
+const BEACON_ROUNDS = 10
+
+/** What development keys are made from. */
+export interface UnsafeOptions extends SetUpOptions {
+  /** Development powers that stand ready; by default they are made. */
+  readonly powers?: Uint8Array
+}
+
+/**
+ * A development key: the same bytes always, and anybody can forge proofs with it. It says unsafe wherever it is shown.
+ * Cost: the powers (10 s for 2^14), then as {@link setUp}.
+ * @throws Fault as {@link setUp}.
+ */
+export async function unsafeKey(r1cs: Uint8Array, options: UnsafeOptions = {}): Promise<ProvingKey> {
+  const { scheme = 'groth16', progress } = options
+  return withCurve(async ({ zKey }) => {
+    const powers = options.powers ?? (await unsafePowers(powerOf(r1cs) + (scheme === 'plonk' ? 3 : 0), { progress }))
+    const first = await setUp(r1cs, powers, { scheme, progress })
+    if (scheme === 'plonk') return provingKeyOf(marked(first, 'zkey'))
+    const made = await written((file) => zKey.beacon(first, file, 'unsafe', BEACON, BEACON_ROUNDS, loggerFor(progress)))
+    return provingKeyOf(marked(made, 'zkey'))
+  })
+}
+
+/** SHA-256 of whole files, as 64 hexadecimal digits. */
+export interface Pins {
+  readonly zkey?: string
+  readonly powers?: string
+  readonly r1cs?: string
+}
+
+/** What a key is checked against. */
+export interface CheckOptions extends Allowance {
+  /** The constraint system that the key must be of: compile the circuit again. */
+  readonly r1cs: Uint8Array
+  readonly powers: Uint8Array
+  readonly pins?: Pins
+  readonly progress?: Progress
+}
+
+/**
+ * Checks a key that others made: it is of this circuit and these powers of tau, every contribution follows from the one before, at
+ * least one of them is a secret, and the files are the pinned ones. What no check can show: that a contributor forgot the secret.
+ * Cost: that of set-up, and about half as much again.
+ * @throws Fault `zk/wrong-hash`, `zk/powers-too-small`, `zk/forgeable-key`, `zk/no-contribution`, `zk/unsafe-key`, all before any
+ * heavy work; `zk/wrong-key` where anything differs; `zk/bad-file`, `zk/bad-r1cs`, `zk/not-on-curve`, `zk/not-in-field`.
+ */
+export async function checkKey(zkey: Uint8Array, options: CheckOptions): Promise<ProvingKey> {
+  const { r1cs, powers, pins = {}, allowUnsafe, progress } = options
+  demandPins({ zkey, powers, r1cs }, pins)
+  const { verification, contributions } = decodeZkey(zkey)
+  demandRoom(r1cs, decodePowers(powers))
+  demandSound(verification, { allowUnsafe })
+  const secret = verification.scheme === 'plonk' || contributions.some(({ beacon }) => !beacon)
+  const counts = secret || verification.setUp === 'unsafe'
+  demand(counts, 'zk/no-contribution', () => 'beacons alone, whose secrets are public')
+  const first = await setUp(r1cs, powers, { scheme: verification.scheme, progress })
+  if (verification.scheme === 'plonk') demandSameFile(first, zkey)
+  else await demandFollows({ first, powers, zkey }, progress)
+  return provingKeyOf(zkey)
+}
+
+function demandPins(files: Readonly<Record<keyof Pins, Uint8Array>>, pins: Pins): void {
+  for (const name of ['zkey', 'powers', 'r1cs'] as const) {
+    const pin = pins[name]
+    if (pin === undefined) continue
+    const found = sha256(files[name])
+    demand(equal(found, fromHex(pin, 32)), 'zk/wrong-hash', () => `another file of ${name}`, {
+      expected: pin,
+      found: toHex(found),
+    })
+  }
+}
+
+const withoutMark = (zkey: Uint8Array): Uint8Array => encodeSections('zkey', unmarkedSections(zkey, 'zkey'))
+
+function demandSameFile(first: Uint8Array, zkey: Uint8Array): void {
+  demand(equal(withoutMark(zkey), withoutMark(first)), 'zk/wrong-key', () => 'not the key of this circuit and powers')
+}
+
+interface Files {
+  readonly first: Uint8Array
+  readonly powers: Uint8Array
+  readonly zkey: Uint8Array
+}
+
+/** What contributions leave alone is the same; what they change follows from them. */
+async function demandFollows({ first, powers, zkey }: Files, progress?: Progress): Promise<void> {
+  const [before, after] = [decodeZkey(first), decodeZkey(zkey)]
+  for (const id of [3, 4, 5, 6, 7]) {
+    const same = equal(section(before.sections, id), section(after.sections, id))
+    demand(same, 'zk/wrong-key', () => `section ${id} is of another circuit`)
+  }
+  for (const id of [8, 9]) demandPoints(section(after.sections, id), `section ${id}`)
+  const lines: string[] = []
+  const logger = loggerFor((line) => (lines.push(line), progress?.(line)))
+  const follows = await withCurve(({ zKey }) => zKey.verifyFromInit(first, powers, withoutMark(zkey), logger))
+  const refusal = (): string => lines.findLast((line) => line.includes('INVALID')) ?? 'the contributions do not follow'
+  demand(follows === true, 'zk/wrong-key', refusal)
+}

@@ -1,0 +1,269 @@
+/**
+ * Powers of tau: what set-up starts from. A development file is written from a secret that everybody knows, and says so.
+ *
+ * Sections of a file: 1 header; 2 tau^i G1 (2n - 1 of them); 3 tau^i G2; 4 alpha tau^i G1; 5 beta tau^i G1 (n each); 6 beta G2;
+ * 7 contributions; 12 to 15 the same as 2 to 5 in the Lagrange bases of all domains 1, 2, 4 ... n (of 2: to 2n), which set-up reads.
+ * Source: the .ptau format of snarkjs 0.7.
+ * @module
+ */
+import { utf8 } from '../core/bytes.js'
+import { demand } from '../core/faults.js'
+import { shortHash } from './commit.js'
+import { inverse, ORDER, power as raise, rootOfUnity } from './field.js'
+import { loadSnarkjs, type Progress } from './curve.js'
+import { MODULUS, ONE1, ONE2, type G1, type G2 } from './points.js'
+import { encodeSections, decodeSections, MARK_SECTION, Reader, section, UNSAFE_MARK, uint32 } from './sections.js'
+
+const secret = (name: string): bigint => shortHash(utf8(`countersign unsafe development ${name} 1`))
+
+/** The secrets of the development powers. Whoever knows them proves anything: everybody does. */
+export const SECRETS = Object.freeze({ tau: secret('tau'), alpha: secret('alpha'), beta: secret('beta') })
+
+/** The largest circuits that development powers are made for: 2^MOST_POWER constraints. */
+export const MOST_POWER = 20
+
+/**
+ * Powers of tau for circuits of up to 2^power constraints, made from {@link SECRETS}: the same bytes always, marked unsafe.
+ * Cost: 1 s for 2^10, 10 s for 2^14, four times as much for 2^16 (one core).
+ * @throws Fault `zk/powers-too-small` where the power is out of 1 .. 20; `zk/no-prover`.
+ */
+export async function unsafePowers(power: number, { progress }: { progress?: Progress } = {}): Promise<Uint8Array> {
+  const fits = Number.isInteger(power) && power >= 1 && power <= MOST_POWER
+  demand(fits, 'zk/powers-too-small', () => `development powers for 2^${power}`, { expected: `1 to ${MOST_POWER}` })
+  const { tau, alpha, beta } = SECRETS
+  const [base1, base2] = await bases()
+  const monomials = geometric(tau, 2 * 2 ** power - 1)
+  const [first, lagrange] = [monomials.slice(0, 2 ** power), [...Array(power + 1).keys()].flatMap(lagrangeAt)]
+  const all = [...lagrange, ...longest(power + 1)]
+  const parts: [number, () => Uint8Array][] = [
+    [1, () => header(power)],
+    [2, () => base1.multiples(monomials)],
+    [3, () => base2.multiples(first)],
+    [4, () => base1.multiples(scaled(first, alpha))],
+    [5, () => base1.multiples(scaled(first, beta))],
+    [6, () => base2.multiples([beta])],
+    [7, () => uint32(0)],
+    [12, () => base1.multiples(all)],
+    [13, () => base2.multiples(lagrange)],
+    [14, () => base1.multiples(scaled(lagrange, alpha))],
+    [15, () => base1.multiples(scaled(lagrange, beta))],
+    [MARK_SECTION, () => UNSAFE_MARK],
+  ]
+  const sections = parts.map(([id, make]): [number, Uint8Array] => {
+    progress?.(`unsafe development powers of tau: section ${id}`)
+    return [id, make()]
+  })
+  return encodeSections('ptau', sections)
+}
+
+function header(power: number): Uint8Array {
+  const bytes = new Uint8Array(44)
+  bytes.set(uint32(32))
+  for (let [i, rest] = [0, MODULUS]; i < 32; i++, rest >>= 8n) bytes[4 + i] = Number(rest & 255n)
+  bytes.set(uint32(power), 36)
+  bytes.set(uint32(power), 40)
+  return bytes
+}
+
+const geometric = (ratio: bigint, count: number): bigint[] => {
+  const list = [1n]
+  while (list.length < count) list.push((list[list.length - 1] * ratio) % ORDER)
+  return list
+}
+
+const scaled = (list: readonly bigint[], by: bigint): bigint[] => list.map((value) => (value * by) % ORDER)
+
+/** The Lagrange basis of the domain of 2^power roots of unity w^i at tau: (tau^n - 1) w^i / (n (tau - w^i)). */
+function lagrangeAt(power: number): bigint[] {
+  const { tau } = SECRETS
+  const [n, roots] = [2 ** power, geometric(rootOfUnity(power), 2 ** power)]
+  const factor = (raise(tau, BigInt(n)) - 1n + ORDER) * inverse(BigInt(n))
+  const inverses = inverseAll(roots.map((root) => (tau - root + ORDER) % ORDER))
+  return roots.map((root, i) => ((((factor % ORDER) * root) % ORDER) * inverses[i]) % ORDER)
+}
+
+/** The largest domain, of which the last power of tau is not in the file, and counts as zero: less tau^(N-1) w^i / N. */
+function longest(power: number): bigint[] {
+  const [n, roots] = [2 ** power, geometric(rootOfUnity(power), 2 ** power)]
+  const lacking = (raise(SECRETS.tau, BigInt(n - 1)) * inverse(BigInt(n))) % ORDER
+  return lagrangeAt(power).map((value, i) => (value + ORDER * ORDER - lacking * roots[i]) % ORDER)
+}
+
+/** All inverses for the price of one and three products each. */
+function inverseAll(values: readonly bigint[]): bigint[] {
+  const products = [1n]
+  for (const value of values) products.push((products[products.length - 1] * value) % ORDER)
+  const result = Array<bigint>(values.length)
+  let rest = inverse(products[values.length])
+  for (let i = values.length - 1; i >= 0; i--) {
+    result[i] = (rest * products[i]) % ORDER
+    rest = (rest * values[i]) % ORDER
+  }
+  return result
+}
+
+interface CurveModule {
+  readonly [name: string]: (...args: number[]) => void
+}
+
+/** Bits of a window: 22 windows of 12 bits hold a scalar. */
+const [WINDOW, WINDOWS, CHUNK] = [12, 22, 2048]
+
+/**
+ * Multiples of a generator from a table of all its multiples by d 2^(12 w): 22 additions each. The module is that of the curve
+ * library, in an instance of our own with a memory of our own.
+ */
+class Base {
+  readonly #module: CurveModule
+  readonly #memory: WebAssembly.Memory
+  readonly #group: string
+  /** Bytes of an affine point; a point with its third coordinate takes half more. */
+  readonly #size: number
+  readonly #table: number
+  readonly #room: number
+
+  constructor(
+    module: CurveModule,
+    memory: WebAssembly.Memory,
+    group: { name: string; size: number; generator: Uint8Array },
+  ) {
+    this.#module = module
+    this.#memory = memory
+    this.#group = group.name
+    this.#size = group.size
+    this.#table = this.#alloc((WINDOWS << WINDOW) * group.size)
+    this.#room = this.#alloc(CHUNK * group.size * 2)
+    this.#fill(group.generator)
+  }
+
+  /** Reserves memory of the module for good: its first word is where free memory begins. */
+  #alloc(length: number): number {
+    const free = new Uint32Array(this.#memory.buffer, 0, 1)
+    const at = (free[0] + 7) & ~7
+    free[0] = at + length
+    const slack = 1 << 20 // what the module takes for itself while it inverts
+    const missing = at + length + slack - this.#memory.buffer.byteLength
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / 65536))
+    return at
+  }
+
+  #call(name: string, ...args: number[]): void {
+    this.#module[`${this.#group}_${name}`](...args)
+  }
+
+  /** Row w holds d 2^(12 w) G for every digit d; its first entry, zero, is never read. */
+  #fill(generator: Uint8Array): void {
+    const [size, digits] = [this.#size, 1 << WINDOW]
+    new Uint8Array(this.#memory.buffer).set(generator, this.#table + size)
+    for (let w = 0; w < WINDOWS; w++) {
+      const row = this.#table + w * digits * size
+      this.#fillRow(row, w + 1 < WINDOWS ? row + (digits + 1) * size : undefined)
+    }
+  }
+
+  /** All multiples of a row's first; one more is the first of the next row. */
+  #fillRow(row: number, next: number | undefined): void {
+    const [size, whole, digits] = [this.#size, this.#size * 1.5, 1 << WINDOW]
+    this.#call('toJacobian', row + size, this.#room)
+    for (let from = 2; from <= digits; from += CHUNK - 1) {
+      const count = Math.min(CHUNK - 1, digits + 1 - from)
+      for (let i = 0; i < count; i++)
+        this.#call('addMixed', this.#room + i * whole, row + size, this.#room + (i + 1) * whole)
+      const last = new Uint8Array(this.#memory.buffer).slice(
+        this.#room + count * whole,
+        this.#room + (count + 1) * whole,
+      )
+      this.#call('batchToAffine', this.#room + whole, count, this.#room + whole)
+      const memory = new Uint8Array(this.#memory.buffer)
+      const kept = Math.min(count, digits - from)
+      memory.copyWithin(row + from * size, this.#room + whole, this.#room + whole + kept * size)
+      if (kept < count && next !== undefined)
+        memory.copyWithin(next, this.#room + whole + kept * size, this.#room + whole + count * size)
+      memory.set(last, this.#room)
+    }
+  }
+
+  /** The multiples of the generator by these numbers, one after another. */
+  multiples(scalars: readonly bigint[]): Uint8Array {
+    const out = new Uint8Array(scalars.length * this.#size)
+    for (let from = 0; from < scalars.length; from += CHUNK) {
+      const part = scalars.slice(from, from + CHUNK)
+      part.forEach((scalar, i) => this.#multiple(scalar, this.#room + i * this.#size * 1.5))
+      this.#call('batchToAffine', this.#room, part.length, this.#room)
+      out.set(new Uint8Array(this.#memory.buffer, this.#room, part.length * this.#size), from * this.#size)
+    }
+    return out
+  }
+
+  #multiple(scalar: bigint, at: number): void {
+    this.#call('zero', at)
+    for (let [w, rest] = [0, scalar]; rest > 0n; w++, rest >>= 12n) {
+      const digit = Number(rest & 4095n)
+      if (digit > 0) this.#call('addMixed', at, this.#table + ((w << WINDOW) + digit) * this.#size, at)
+    }
+  }
+}
+
+/** 2^256 mod q: how coordinates stand in files and in the module's memory. */
+function montgomery(words: readonly bigint[]): Uint8Array {
+  const bytes = new Uint8Array(32 * words.length)
+  words.forEach((word, i) => {
+    for (let [k, rest] = [0, (word << 256n) % MODULUS]; k < 32; k++, rest >>= 8n)
+      bytes[32 * i + k] = Number(rest & 255n)
+  })
+  return bytes
+}
+
+async function base(module: WebAssembly.Module, name: 'g1m' | 'g2m'): Promise<Base> {
+  const memory = new WebAssembly.Memory({ initial: 64 })
+  const instance = await WebAssembly.instantiate(module, { env: { memory } })
+  const [x1, x0, y1, y0] = ONE2
+  const [size, generator] = name === 'g1m' ? [64, montgomery(ONE1)] : [128, montgomery([x0, x1, y0, y1])]
+  return new Base(instance.exports as unknown as CurveModule, memory, { name, size, generator })
+}
+
+async function bases(): Promise<[Base, Base]> {
+  const curve = await (await loadSnarkjs()).curves.getCurveFromName('bn128', { singleThread: true })
+  const module = await WebAssembly.compile(curve.tm.code as BufferSource)
+  return [await base(module, 'g1m'), await base(module, 'g2m')]
+}
+
+/** What is read of a file of powers of tau. */
+export interface Powers {
+  /** Circuits of up to 2^power constraints. */
+  readonly power: number
+  /** tau G2, tau G1, alpha G1, beta G1, beta G2. */
+  readonly tau2: G2
+  readonly tau1: G1
+  readonly alpha: G1
+  readonly beta1: G1
+  readonly beta2: G2
+}
+
+const most = (power: number): number[] => [2 ** (power + 1) - 1, 2 ** power]
+
+/**
+ * Reads a file of powers of tau prepared for set-up. Lengths of all sections must be those of its power, so that no point is
+ * missing. That its points are powers of one tau is not checked here.
+ * @throws Fault `zk/bad-file`, `zk/not-on-curve`, `zk/not-in-field`.
+ */
+export function decodePowers(bytes: Uint8Array): Powers {
+  const sections = decodeSections(bytes, 'ptau')
+  const head = new Reader(section(sections, 1, 44))
+  demand(head.uint32() === 32 && head.word() === MODULUS, 'zk/bad-file', () => 'powers of tau of another curve')
+  const power = head.uint32()
+  demand(power >= 1 && power <= 27, 'zk/bad-file', () => `powers of tau for 2^${power}`)
+  const [twice, n] = most(power)
+  const lengths = { 2: 64 * twice, 3: 128 * n, 4: 64 * n, 5: 64 * n, 6: 128 }
+  const bases = { 12: 64 * (4 * n - 1), 13: 128 * twice, 14: 64 * twice, 15: 64 * twice }
+  for (const [id, length] of Object.entries({ ...lengths, ...bases })) section(sections, Number(id), length)
+  const point = (id: number, from: number, to: number) => new Reader(section(sections, id).subarray(from, to))
+  return {
+    power,
+    tau1: point(2, 64, 128).g1(),
+    tau2: point(3, 128, 256).g2(),
+    alpha: point(4, 0, 64).g1(),
+    beta1: point(5, 0, 64).g1(),
+    beta2: point(6, 0, 128).g2(),
+  }
+}
