@@ -296,6 +296,30 @@ export const EXPANSION_REFEREE_ABI = [
   {"inputs":[{"components":[{"components":[{"name":"program","type":"bytes32"},{"name":"initialState","type":"bytes32"},{"name":"inputs","type":"bytes32"},{"name":"steps","type":"uint64"},{"name":"commitEvery","type":"uint64"},{"name":"operatorTrace","type":"bool"},{"name":"policy","type":"bytes32"},{"name":"requester","type":"address"},{"name":"deadline","type":"uint64"},{"name":"salt","type":"bytes32"}],"name":"job","type":"tuple"},{"components":[{"name":"job","type":"bytes32"},{"name":"outputs","type":"bytes32"},{"name":"finalState","type":"bytes32"},{"name":"run","type":"bytes32"}],"name":"claim","type":"tuple"},{"name":"provider","type":"address"}],"name":"c","type":"tuple"},{"components":[{"components":[{"components":[{"name":"step","type":"uint64"},{"components":[{"name":"index","type":"uint64"},{"name":"stateBefore","type":"bytes32"},{"name":"inputs","type":"bytes32"},{"name":"values","type":"bytes32"},{"name":"stateAfter","type":"bytes32"},{"name":"outputs","type":"bytes32"}],"name":"leaf","type":"tuple"},{"name":"path","type":"bytes32[]"},{"name":"by","type":"uint8"},{"components":[{"name":"index","type":"uint64"},{"name":"stateBefore","type":"bytes32"},{"name":"inputs","type":"bytes32"},{"name":"values","type":"bytes32"},{"name":"stateAfter","type":"bytes32"},{"name":"outputs","type":"bytes32"}],"name":"inner","type":"tuple"},{"name":"innerPath","type":"bytes32[]"}],"name":"step","type":"tuple"},{"name":"value","type":"uint32"},{"name":"element","type":"uint64"},{"components":[{"name":"leaf","type":"bytes"},{"name":"path","type":"bytes32[]"}],"name":"node","type":"tuple"},{"components":[{"components":[{"name":"dtype","type":"uint8"},{"name":"dims","type":"uint64[]"}],"name":"form","type":"tuple"},{"name":"root","type":"bytes32"},{"name":"path","type":"bytes32[]"}],"name":"operands","type":"tuple[]"}],"name":"subject","type":"tuple"},{"name":"index","type":"uint64"},{"name":"side","type":"uint8"},{"name":"member","type":"uint64"},{"components":[{"name":"leaf","type":"bytes"},{"name":"path","type":"bytes32[]"}],"name":"head","type":"tuple"},{"components":[{"name":"leaf","type":"bytes"},{"name":"path","type":"bytes32[]"}],"name":"item","type":"tuple"}],"name":"e","type":"tuple"}],"name":"witness","outputs":[{"name":"","type":"bytes32"}],"stateMutability":"view","type":"function"},
 ] as const
 
+/** ABI of Groth16Verifier. */
+// prettier-ignore
+export const GROTH16VERIFIER_ABI = [
+  {"inputs":[{"components":[{"name":"alpha","type":"uint256[2]"},{"name":"beta","type":"uint256[4]"},{"name":"gamma","type":"uint256[4]"},{"name":"delta","type":"uint256[4]"},{"name":"ic","type":"uint256[10]"}],"name":"own","type":"tuple"}],"stateMutability":"nonpayable","type":"constructor"},
+  {"inputs":[],"name":"BadKey","type":"error"},
+  {"inputs":[],"name":"BadPoint","type":"error"},
+  {"inputs":[{"name":"expected","type":"uint256"},{"name":"found","type":"uint256"}],"name":"BadProofLength","type":"error"},
+  {"inputs":[],"name":"ForgeableKey","type":"error"},
+  {"inputs":[{"name":"index","type":"uint256"}],"name":"NotInField","type":"error"},
+  {"inputs":[],"name":"key","outputs":[{"components":[{"name":"alpha","type":"uint256[2]"},{"name":"beta","type":"uint256[4]"},{"name":"gamma","type":"uint256[4]"},{"name":"delta","type":"uint256[4]"},{"name":"ic","type":"uint256[10]"}],"name":"","type":"tuple"}],"stateMutability":"view","type":"function"},
+  {"inputs":[{"name":"proof","type":"bytes"},{"name":"publics","type":"uint256[4]"}],"name":"verifyProof","outputs":[{"name":"","type":"bool"}],"stateMutability":"view","type":"function"},
+] as const
+
+/** ABI of PlonkGate. */
+// prettier-ignore
+export const PLONK_GATE_ABI = [
+  {"inputs":[{"name":"verifier","type":"address"}],"stateMutability":"nonpayable","type":"constructor"},
+  {"inputs":[{"name":"expected","type":"uint256"},{"name":"found","type":"uint256"}],"name":"BadProofLength","type":"error"},
+  {"inputs":[],"name":"NoVerifier","type":"error"},
+  {"inputs":[{"name":"index","type":"uint256"}],"name":"NotInField","type":"error"},
+  {"inputs":[],"name":"VERIFIER","outputs":[{"name":"","type":"address"}],"stateMutability":"view","type":"function"},
+  {"inputs":[{"name":"proof","type":"bytes"},{"name":"publics","type":"uint256[4]"}],"name":"verifyProof","outputs":[{"name":"","type":"bool"}],"stateMutability":"view","type":"function"},
+] as const
+
 /** ABI of ProgramReferee. */
 // prettier-ignore
 export const PROGRAM_REFEREE_ABI = [
@@ -320,6 +344,30 @@ export const PROGRAM_REFEREE_ABI = [
   {"inputs":[{"components":[{"components":[{"name":"program","type":"bytes32"},{"name":"initialState","type":"bytes32"},{"name":"inputs","type":"bytes32"},{"name":"steps","type":"uint64"},{"name":"commitEvery","type":"uint64"},{"name":"operatorTrace","type":"bool"},{"name":"policy","type":"bytes32"},{"name":"requester","type":"address"},{"name":"deadline","type":"uint64"},{"name":"salt","type":"bytes32"}],"name":"job","type":"tuple"},{"components":[{"name":"job","type":"bytes32"},{"name":"outputs","type":"bytes32"},{"name":"finalState","type":"bytes32"},{"name":"run","type":"bytes32"}],"name":"claim","type":"tuple"},{"name":"provider","type":"address"}],"name":"c","type":"tuple"},{"name":"number","type":"uint256"},{"components":[{"name":"leaf","type":"bytes"},{"name":"path","type":"bytes32[]"}],"name":"e","type":"tuple"},{"components":[{"name":"leaf","type":"bytes"},{"name":"path","type":"bytes32[]"}],"name":"operands","type":"tuple[]"}],"name":"node","outputs":[{"name":"","type":"bytes32"}],"stateMutability":"view","type":"function"},
   {"inputs":[{"components":[{"components":[{"name":"program","type":"bytes32"},{"name":"initialState","type":"bytes32"},{"name":"inputs","type":"bytes32"},{"name":"steps","type":"uint64"},{"name":"commitEvery","type":"uint64"},{"name":"operatorTrace","type":"bool"},{"name":"policy","type":"bytes32"},{"name":"requester","type":"address"},{"name":"deadline","type":"uint64"},{"name":"salt","type":"bytes32"}],"name":"job","type":"tuple"},{"components":[{"name":"job","type":"bytes32"},{"name":"outputs","type":"bytes32"},{"name":"finalState","type":"bytes32"},{"name":"run","type":"bytes32"}],"name":"claim","type":"tuple"},{"name":"provider","type":"address"}],"name":"c","type":"tuple"},{"name":"index","type":"uint256"},{"components":[{"name":"leaf","type":"bytes"},{"name":"path","type":"bytes32[]"}],"name":"e","type":"tuple"}],"name":"output","outputs":[{"name":"","type":"bytes32"}],"stateMutability":"view","type":"function"},
   {"inputs":[{"components":[{"components":[{"name":"program","type":"bytes32"},{"name":"initialState","type":"bytes32"},{"name":"inputs","type":"bytes32"},{"name":"steps","type":"uint64"},{"name":"commitEvery","type":"uint64"},{"name":"operatorTrace","type":"bool"},{"name":"policy","type":"bytes32"},{"name":"requester","type":"address"},{"name":"deadline","type":"uint64"},{"name":"salt","type":"bytes32"}],"name":"job","type":"tuple"},{"components":[{"name":"job","type":"bytes32"},{"name":"outputs","type":"bytes32"},{"name":"finalState","type":"bytes32"},{"name":"run","type":"bytes32"}],"name":"claim","type":"tuple"},{"name":"provider","type":"address"}],"name":"c","type":"tuple"},{"name":"number","type":"uint256"},{"components":[{"name":"leaf","type":"bytes"},{"name":"path","type":"bytes32[]"}],"name":"e","type":"tuple"}],"name":"value","outputs":[{"name":"","type":"bytes32"}],"stateMutability":"view","type":"function"},
+] as const
+
+/** ABI of ProvenClaims. */
+// prettier-ignore
+export const PROVEN_CLAIMS_ABI = [
+  {"inputs":[{"name":"verifier","type":"address"},{"components":[{"name":"isStep","type":"bool"},{"name":"width","type":"uint8"},{"name":"dtype","type":"uint8"},{"name":"dims","type":"uint64[]"},{"name":"tag","type":"uint256"}],"name":"own","type":"tuple"}],"stateMutability":"nonpayable","type":"constructor"},
+  {"inputs":[],"name":"BadEncoding","type":"error"},
+  {"inputs":[],"name":"BadForm","type":"error"},
+  {"inputs":[{"name":"expected","type":"uint256"},{"name":"found","type":"uint256"}],"name":"BadOutputLength","type":"error"},
+  {"inputs":[{"name":"steps","type":"uint64"}],"name":"ManySteps","type":"error"},
+  {"inputs":[],"name":"NoVerifier","type":"error"},
+  {"inputs":[{"name":"statement","type":"uint256"},{"name":"rootIn","type":"uint256"}],"name":"NotNamed","type":"error"},
+  {"inputs":[{"name":"element","type":"uint256"}],"name":"OutOfRange","type":"error"},
+  {"inputs":[],"name":"RunClaimed","type":"error"},
+  {"inputs":[],"name":"TooLarge","type":"error"},
+  {"inputs":[{"name":"expected","type":"bytes32"}],"name":"WrongFinalState","type":"error"},
+  {"inputs":[{"name":"expected","type":"bytes32"}],"name":"WrongOutputs","type":"error"},
+  {"inputs":[],"name":"WrongPolicy","type":"error"},
+  {"inputs":[{"name":"expected","type":"uint256"},{"name":"found","type":"uint256"}],"name":"WrongRoot","type":"error"},
+  {"inputs":[],"name":"NAMED","outputs":[{"name":"","type":"bytes32"}],"stateMutability":"view","type":"function"},
+  {"inputs":[],"name":"SEALED","outputs":[{"name":"","type":"bytes32"}],"stateMutability":"view","type":"function"},
+  {"inputs":[],"name":"VERIFIER","outputs":[{"name":"","type":"address"}],"stateMutability":"view","type":"function"},
+  {"inputs":[],"name":"form","outputs":[{"components":[{"name":"isStep","type":"bool"},{"name":"width","type":"uint8"},{"name":"dtype","type":"uint8"},{"name":"dims","type":"uint64[]"},{"name":"tag","type":"uint256"}],"name":"","type":"tuple"}],"stateMutability":"view","type":"function"},
+  {"inputs":[{"components":[{"name":"program","type":"bytes32"},{"name":"initialState","type":"bytes32"},{"name":"inputs","type":"bytes32"},{"name":"steps","type":"uint64"},{"name":"commitEvery","type":"uint64"},{"name":"operatorTrace","type":"bool"},{"name":"policy","type":"bytes32"},{"name":"requester","type":"address"},{"name":"deadline","type":"uint64"},{"name":"salt","type":"bytes32"}],"name":"job","type":"tuple"},{"components":[{"name":"job","type":"bytes32"},{"name":"outputs","type":"bytes32"},{"name":"finalState","type":"bytes32"},{"name":"run","type":"bytes32"}],"name":"claim","type":"tuple"},{"name":"context","type":"bytes32"},{"name":"proof","type":"bytes"}],"name":"verify","outputs":[{"name":"","type":"bool"}],"stateMutability":"view","type":"function"},
 ] as const
 
 /** ABI of Quorums. */
@@ -583,7 +631,10 @@ export const ABIS = {
   ElementReferee: ELEMENT_REFEREE_ABI,
   Evaluator: EVALUATOR_ABI,
   ExpansionReferee: EXPANSION_REFEREE_ABI,
+  Groth16Verifier: GROTH16VERIFIER_ABI,
+  PlonkGate: PLONK_GATE_ABI,
   ProgramReferee: PROGRAM_REFEREE_ABI,
+  ProvenClaims: PROVEN_CLAIMS_ABI,
   Quorums: QUORUMS_ABI,
   RefusalReferee: REFUSAL_REFEREE_ABI,
   ScheduleReferee: SCHEDULE_REFEREE_ABI,

@@ -1,0 +1,93 @@
+/**
+ * What ties a proof to a job: the context that names who is paid, what a policy says that a proof must be about, and what is claimed then.
+ * contracts/proofs/ProvenClaims.sol computes the same.
+ * @module
+ */
+import { encodeAbi } from '../core/abi.js'
+import { ZERO32, toHex, utf8, type Bytes32 } from '../core/bytes.js'
+import { keccak256 } from '../core/keccak.js'
+import { bytesOf, type Tensor } from '../core/tensor.js'
+import { from as claimFrom, type Claim } from '../receipt/claim.js'
+import type { Address } from '../receipt/fields.js'
+import { hash as hashJob, type Job } from '../receipt/job.js'
+import { POLICY_KINDS, claimed, from as policyFrom, type Policy } from '../receipt/policy.js'
+import { rootOfTensors } from '../trace/digests.js'
+import { element } from './field.js'
+import type { Publics } from './publics.js'
+
+/** For whom a proof is made, and where it counts. */
+export interface Payee {
+  readonly chainId: bigint
+  /** The settlement contract. */
+  readonly settlement: Address
+  /** hashStruct of the job. */
+  readonly job: Bytes32
+  readonly provider: Address
+}
+
+/**
+ * The public input `context`: keccak256(abi.encode(chainId, settlement, job, provider)) without its three lowest bits, below the order of the
+ * field. The job's hash covers requester, salt and policy.
+ */
+export function contextOf({ chainId, settlement, job, provider }: Payee): bigint {
+  const types = ['uint256', 'address', 'bytes32', 'address']
+  return wordOf(keccak256(encodeAbi(types, [chainId, settlement, job, provider]))) >> 3n
+}
+
+const wordOf = (bytes: Bytes32): bigint => BigInt(`0x${toHex(bytes)}`)
+
+const tagged = (tag: string, ...words: readonly bigint[]): Bytes32 =>
+  keccak256(encodeAbi(['bytes32', ...words.map(() => 'uint256')], [keccak256(utf8(tag)), ...words.map(element)]))
+
+/** What a proven job's policy holds beside its kind: statement and inputs, named before the work is done. @throws Fault `zk/not-in-field`. */
+export const extensionOf = (statement: bigint, rootIn: bigint): Bytes32 =>
+  tagged('countersign proven job 1', statement, rootIn)
+
+/** What is claimed of something that is known by its Poseidon root alone. @throws Fault `zk/not-in-field`. */
+export const sealedRoot = (root: bigint): Bytes32 => tagged('countersign poseidon root 1', root)
+
+/** The policy of a job that is paid for a proof of this statement on these inputs. @throws Fault `zk/not-in-field`. */
+export const provenPolicy = ({ statement, rootIn }: Pick<Publics, 'statement' | 'rootIn'>): Policy =>
+  policyFrom({ ...claimed(), kind: 'proven', extension: extensionOf(statement, rootIn) })
+
+// ---------------------------------------------------------------- claims
+
+const claimOf = (job: Job, outputs: Bytes32, finalState: Bytes32): Claim =>
+  claimFrom({ job: hashJob(job), outputs, finalState, run: ZERO32 })
+
+/** The claim about a public output: as a receipt of the same run, but for the run, which no proof shows. */
+export const claimOfOutput = (job: Job, output: Tensor): Claim =>
+  claimOf(job, rootOfTensors('outputs', [output]), job.initialState)
+
+/** The claim about outputs that are known by their root. @throws Fault `zk/not-in-field`. */
+export const claimOfSealed = (job: Job, rootOut: bigint): Claim => claimOf(job, sealedRoot(rootOut), job.initialState)
+
+/** The claim about a training step: outputs and state after it are what the root is of. @throws Fault `zk/not-in-field`. */
+export const claimOfStep = (job: Job, rootOut: bigint): Claim => claimOf(job, sealedRoot(rootOut), sealedRoot(rootOut))
+
+// ---------------------------------------------------------------- what goes to the contract
+
+const POLICY = '(uint8,uint16,uint16,uint16,uint64,address[],bytes32)'
+const PROVEN = [POLICY, 'uint256', 'uint256', 'uint256', 'bytes', 'bytes']
+
+/** A proof with what the contract has to see beside it. */
+export interface Proven {
+  readonly policy: Policy
+  readonly publics: Publics
+  /** Of a circuit with a public output: the tensor itself. */
+  readonly output?: Tensor
+  /** The proof's bytes, 256 of Groth16, 768 of PLONK. */
+  readonly proof: Uint8Array
+}
+
+/**
+ * The bytes that `settleProven` takes as a proof: abi.encode(policy, statement, rootIn, rootOut, output, proof). The context is not among them:
+ * the contract computes it.
+ * @throws Fault `zk/not-in-field`.
+ */
+export function encodeProven({ policy, publics, output, proof }: Proven): Uint8Array {
+  const { kind, replicas, threshold, samples, window, auditors, extension } = policy
+  const said = [POLICY_KINDS.indexOf(kind), replicas, threshold, samples, window, auditors, extension]
+  const roots = [publics.statement, publics.rootIn, publics.rootOut].map(element)
+  return encodeAbi(PROVEN, [said, ...roots, output === undefined ? new Uint8Array(0) : bytesOf(output), proof])
+}
