@@ -18,12 +18,15 @@ import { inspect } from './commands/inspect.js'
 import { job } from './commands/job.js'
 import { key } from './commands/key.js'
 
+import { prove } from './commands/prove.js'
 import { quantize } from './commands/quantize.js'
 import { reveal } from './commands/reveal.js'
 import { run } from './commands/run.js'
 import { settle, withdraw } from './commands/settle.js'
+import { setup } from './commands/setup.js'
 import { train } from './commands/train.js'
 import { verify } from './commands/verify.js'
+import { verifyProof } from './commands/verify-proof.js'
 import { challenge, respond, watch } from './commands/watch.js'
 import { printFault } from './output.js'
 
@@ -45,6 +48,9 @@ export function commandLine(): Command {
     run,
     train,
     quantize,
+    setup,
+    prove,
+    verifyProof,
     reveal,
     verify,
     audit,

@@ -4,6 +4,20 @@
  * @module
  */
 export { bundleReader, writeBundle, type WriteOptions } from './bundles.js'
+export { decodeCircuit, encodeCircuit, type CircuitRecord } from './circuit-record.js'
+export {
+  demandNew,
+  draftCircuit,
+  isKit,
+  isUnsafe,
+  keyFile,
+  readKit,
+  recordOf,
+  writeKit,
+  type CircuitChoice,
+  type Drafted,
+  type Kit,
+} from './circuits.js'
 export { codeOf } from './contracts.js'
 export { readDataset, type ColumnSource } from './datasets.js'
 export { readRegular, writeWhole } from './files.js'
