@@ -184,7 +184,7 @@ export const published = (all: readonly Artifact[]): readonly Artifact[] =>
   all.filter(({ source, bytecode }) => !source.startsWith('contracts/test/') && bytecode !== '')
 
 /** The name of a contract's constant: ELEMENT_REFEREE_ABI of ElementReferee. */
-const constantOf = (contract: string): string => `${contract.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()}_ABI`
+const constantOf = (contract: string): string => `${contract.replace(/(?<=[a-z\d])(?=[A-Z])/g, '_').toUpperCase()}_ABI`
 
 /** One entry of an ABI on a line; the compiler's own names of types are left out. */
 const entryOf = (entry: object): string =>

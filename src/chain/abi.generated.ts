@@ -298,7 +298,7 @@ export const EXPANSION_REFEREE_ABI = [
 
 /** ABI of Groth16Verifier. */
 // prettier-ignore
-export const GROTH16VERIFIER_ABI = [
+export const GROTH16_VERIFIER_ABI = [
   {"inputs":[{"components":[{"name":"alpha","type":"uint256[2]"},{"name":"beta","type":"uint256[4]"},{"name":"gamma","type":"uint256[4]"},{"name":"delta","type":"uint256[4]"},{"name":"ic","type":"uint256[10]"}],"name":"own","type":"tuple"}],"stateMutability":"nonpayable","type":"constructor"},
   {"inputs":[],"name":"BadKey","type":"error"},
   {"inputs":[],"name":"BadPoint","type":"error"},
@@ -631,7 +631,7 @@ export const ABIS = {
   ElementReferee: ELEMENT_REFEREE_ABI,
   Evaluator: EVALUATOR_ABI,
   ExpansionReferee: EXPANSION_REFEREE_ABI,
-  Groth16Verifier: GROTH16VERIFIER_ABI,
+  Groth16Verifier: GROTH16_VERIFIER_ABI,
   PlonkGate: PLONK_GATE_ABI,
   ProgramReferee: PROGRAM_REFEREE_ABI,
   ProvenClaims: PROVEN_CLAIMS_ABI,

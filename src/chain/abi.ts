@@ -30,7 +30,7 @@ export type Abi = readonly AbiEntry[]
 
 /** What a call accepts for a parameter. */
 export type Given<P extends AbiParameter> = GivenAs<P['type'], P>
-type GivenAs<T extends string, P extends AbiParameter> = T extends `${infer Item}[]`
+type GivenAs<T extends string, P extends AbiParameter> = T extends `${infer Item}[${string}]`
   ? readonly GivenAs<Item, P>[]
   : T extends 'tuple'
     ? { readonly [C in NonNullable<P['components']>[number] as C['name']]: Given<C> }
@@ -45,7 +45,7 @@ type GivenAs<T extends string, P extends AbiParameter> = T extends `${infer Item
 /** What a call or an event gives for a parameter. */
 export type Found<P extends AbiParameter> = FoundAs<P['type'], P>
 type Narrow = 'uint8' | 'uint16' | 'uint32' | 'int8' | 'int16' | 'int32'
-type FoundAs<T extends string, P extends AbiParameter> = T extends `${infer Item}[]`
+type FoundAs<T extends string, P extends AbiParameter> = T extends `${infer Item}[${string}]`
   ? readonly FoundAs<Item, P>[]
   : T extends 'tuple'
     ? FoundByName<NonNullable<P['components']>>

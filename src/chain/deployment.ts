@@ -2,18 +2,16 @@
  * Deployments: which contracts of ours stand where on a chain, in one file a chain.
  * @module
  */
-import { Interface, type InterfaceAbi } from 'ethers/abi'
 import { getCreateAddress } from 'ethers/address'
 import type { Provider, Signer } from 'ethers/providers'
-import { fromHex } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { REFEREES, type RefereeName } from '../dispute/proof.js'
 import * as fields from '../receipt/fields.js'
 import type { Address, Field, Input } from '../receipt/fields.js'
 import { format } from '../receipt/typed-data.js'
-import type { Abi } from './abi.js'
-import { ABIS, DISPUTE_ABI, ELEMENT_REFEREE_ABI, SETTLEMENT_ABI } from './abi.generated.js'
-import { callsOf, sendRequest, type Caller } from './calls.js'
+import { DISPUTE_ABI, ELEMENT_REFEREE_ABI, SETTLEMENT_ABI } from './abi.generated.js'
+import { callsOf, type Caller } from './calls.js'
+import { PATIENCE, put, verifyCode, type CodeOf, type Deployed, type Putting } from './code.js'
 import { onChain } from './revert.js'
 
 /** Referees by their names. A deployment from before a referee was written has none of that name. */
@@ -62,28 +60,9 @@ export const encode: (deployment: Deployment) => Uint8Array = deploymentFormat.e
 /** A deployment from its canonical JSON; that the contracts stand there is not checked yet. @throws Fault, by the name of what is wrong. */
 export const decode: (bytes: Uint8Array) => Deployment = deploymentFormat.decode
 
+export { PATIENCE, type CodeOf, type ContractCode, type Deployed } from './code.js'
+
 // ---------------------------------------------------------------- deploying
-
-/** The code of a contract, as contracts/artifacts/ holds it. */
-export interface ContractCode {
-  /** 0x text of what deploys it, without the constructor's values. */
-  readonly bytecode: string
-  /** 0x text of what then stands on the chain, with zeros for immutables. */
-  readonly deployedBytecode: string
-  /** Where immutables stand: first bytes of words. */
-  readonly immutables?: readonly number[]
-}
-
-/** Finds the code of a contract by its name. `countersign/disk` reads it out of the package. */
-export type CodeOf = (contract: string) => ContractCode | Promise<ContractCode>
-
-/** A contract that was put on the chain. */
-export interface Deployed {
-  readonly contract: string
-  readonly address: Address
-  readonly transaction: `0x${string}`
-  readonly gas: bigint
-}
 
 /** Options of {@link deploy}. */
 export interface DeployOptions {
@@ -94,19 +73,15 @@ export interface DeployOptions {
   readonly patience?: number
 }
 
-/** How long a transaction may take, unless told, in milliseconds. */
-export const PATIENCE = 600_000
-
 /** The contract of a referee. */
 export const contractOf = (referee: RefereeName): string => `${referee[0].toUpperCase()}${referee.slice(1)}Referee`
 
 /** What a referee's constructor is given. */
 const NEEDS: { readonly [Name in RefereeName]?: 'evaluator' } = { element: 'evaluator' }
 
-interface Deploying extends Caller {
+interface Deploying extends Putting {
   readonly signer: Signer
-  readonly codeOf: CodeOf
-  readonly options: DeployOptions
+  readonly referees: readonly RefereeName[]
 }
 
 /**
@@ -116,7 +91,8 @@ interface Deploying extends Caller {
 export async function deploy(signer: Signer, codeOf: CodeOf, options: DeployOptions = {}): Promise<Deployment> {
   const { provider } = signer
   demand(provider !== null, 'chain/no-signer', () => 'the signer is not connected to a chain')
-  const by: Deploying = { signer, provider, patience: options.patience ?? PATIENCE, codeOf, options }
+  const { referees: names = REFEREES, patience = PATIENCE, onProgress } = options
+  const by: Deploying = { signer, provider, patience, codeOf, onProgress, referees: names }
   const { chainId } = await onChain('deploy', () => provider.getNetwork())
   const [quorums, block] = await put(by, 'Quorums', [])
   const [batches] = await put(by, 'Batches', [])
@@ -128,7 +104,7 @@ export async function deploy(signer: Signer, codeOf: CodeOf, options: DeployOpti
 
 async function putReferees(by: Deploying, known: { readonly evaluator: Address }): Promise<Referees> {
   const referees: Partial<Record<RefereeName, Address>> = {}
-  for (const name of by.options.referees ?? REFEREES) {
+  for (const name of by.referees) {
     const need = NEEDS[name]
     const [address] = await put(by, contractOf(name), need === undefined ? [] : [known[need]])
     referees[name] = address
@@ -152,19 +128,6 @@ async function putPair(
   })
   return { dispute, settlement }
 }
-
-async function put(by: Deploying, contract: string, values: readonly unknown[]): Promise<readonly [Address, number]> {
-  const { bytecode } = await by.codeOf(contract)
-  const encoded = interfaceOf(contract).encodeDeploy(values)
-  const data = `${bytecode}${encoded.slice(2)}`
-  const { receipt, landed } = await sendRequest(`deploy ${contract}`, { data }, by)
-  const address = receipt.contractAddress!.toLowerCase() as Address
-  by.options.onProgress?.({ contract, address, transaction: landed.hash, gas: landed.gas })
-  return [address, landed.block]
-}
-
-const interfaceOf = (contract: string): Interface =>
-  new Interface((ABIS as Readonly<Record<string, Abi>>)[contract] as InterfaceAbi)
 
 // ---------------------------------------------------------------- verifying
 
@@ -197,21 +160,6 @@ export async function demandChain({ chainId }: Pick<Deployment, 'chainId'>, prov
     expected: chainId,
     found: network.chainId,
   })
-}
-
-const WORD = 32
-
-async function verifyCode(
-  contract: string,
-  { deployedBytecode, immutables = [] }: ContractCode,
-  { address, provider }: { readonly address: Address; readonly provider: Provider },
-): Promise<void> {
-  const found = fromHex((await onChain(contract, () => provider.getCode(address))).toLowerCase())
-  demand(found.length > 0, 'chain/no-contract', () => `no ${contract} stands there`, { where: address })
-  const expected = fromHex(deployedBytecode)
-  const free = new Set(immutables.flatMap((start) => Array.from({ length: WORD }, (_, i) => start + i)))
-  const same = found.length === expected.length && found.every((byte, i) => byte === expected[i] || free.has(i))
-  demand(same, 'chain/wrong-contract', () => `not the code of ${contract}`, { where: address })
 }
 
 /** What immutables and storage say, asked of code that is known now. */

@@ -5,13 +5,16 @@
  */
 import { encodeAbi } from '../core/abi.js'
 import { ZERO32, toHex, utf8, type Bytes32 } from '../core/bytes.js'
+import { demand } from '../core/faults.js'
 import { keccak256 } from '../core/keccak.js'
-import { bytesOf, type Tensor } from '../core/tensor.js'
+import { byteLength, bytesOf, type Tensor } from '../core/tensor.js'
 import { from as claimFrom, type Claim } from '../receipt/claim.js'
 import type { Address } from '../receipt/fields.js'
 import { hash as hashJob, type Job } from '../receipt/job.js'
 import { POLICY_KINDS, claimed, from as policyFrom, type Policy } from '../receipt/policy.js'
 import { rootOfTensors } from '../trace/digests.js'
+import type { Circuit } from './circuit.js'
+import type { Layout } from './commit.js'
 import { element } from './field.js'
 import type { Publics } from './publics.js'
 
@@ -52,18 +55,50 @@ export const provenPolicy = ({ statement, rootIn }: Pick<Publics, 'statement' | 
 
 // ---------------------------------------------------------------- claims
 
-const claimOf = (job: Job, outputs: Bytes32, finalState: Bytes32): Claim =>
-  claimFrom({ job: hashJob(job), outputs, finalState, run: ZERO32 })
+/** What a circuit's claims are about. */
+export interface ClaimForm {
+  /** A training step: the claim is about the state after it. */
+  readonly step: boolean
+  /** How the output is committed that comes with the claim; without, outputs are claimed by their Poseidon root. */
+  readonly output?: Layout
+}
 
-/** The claim about a public output: as a receipt of the same run, but for the run, which no proof shows. */
-export const claimOfOutput = (job: Job, output: Tensor): Claim =>
-  claimOf(job, rootOfTensors('outputs', [output]), job.initialState)
+/** Bytes, and dimensions, of an output that a contract hashes. */
+const [MOST_BYTES, MOST_DIMS] = [1024, 7]
 
-/** The claim about outputs that are known by their root. @throws Fault `zk/not-in-field`. */
-export const claimOfSealed = (job: Job, rootOut: bigint): Claim => claimOf(job, sealedRoot(rootOut), job.initialState)
+/**
+ * The form of a circuit's claims. One unsalted output of at most 1 KiB comes with the claim, unless `sealed` says otherwise; everything else is
+ * claimed by its root, and whoever pays for that pays whether or not it ever sees what the root is of.
+ */
+export function formOf(
+  { program, layouts: { outputs } }: Pick<Circuit, 'program' | 'layouts'>,
+  { sealed = false }: { readonly sealed?: boolean } = {},
+): ClaimForm {
+  const step = program.carries.length > 0
+  const [output] = outputs
+  const hidden = sealed || step || outputs.length !== 1 || output.salted || output.shape !== 'chain'
+  if (hidden || output.dims.length > MOST_DIMS || byteLength(output) > MOST_BYTES) return { step }
+  return { step, output }
+}
 
-/** The claim about a training step: outputs and state after it are what the root is of. @throws Fault `zk/not-in-field`. */
-export const claimOfStep = (job: Job, rootOut: bigint): Claim => claimOf(job, sealedRoot(rootOut), sealedRoot(rootOut))
+/**
+ * What is claimed of a run that is proven. A public output is claimed as in any receipt; no proof shows a run, so `run` is zero.
+ * @throws Fault `zk/bad-length` where an output is missing or there is none in the form, `zk/not-in-field`.
+ */
+export function claimOfProof(job: Job, form: ClaimForm, { rootOut, output }: ProvenOutput): Claim {
+  const fits = (form.output === undefined) === (output === undefined)
+  demand(fits, 'zk/bad-length', () => 'the output comes just where the form has one')
+  const outputs = output === undefined ? sealedRoot(rootOut) : rootOfTensors('outputs', [output])
+  const finalState = form.step ? outputs : job.initialState
+  return claimFrom({ job: hashJob(job), outputs, finalState, run: ZERO32 })
+}
+
+/** What came out. */
+export interface ProvenOutput {
+  readonly rootOut: bigint
+  /** Where the form has a public output, the tensor. */
+  readonly output?: Tensor
+}
 
 // ---------------------------------------------------------------- what goes to the contract
 

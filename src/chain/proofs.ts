@@ -1,0 +1,174 @@
+/**
+ * Verifiers of proofs on a chain: deployed for a key and the form of a circuit's claims, named in the terms of proven jobs (`Terms.verifier`), and
+ * looked at before anybody relies on them. A job is posted with `Jobs.post` under `provenPolicy`.
+ * @module
+ */
+import { demand } from '../core/faults.js'
+import { DTYPES, type Tensor } from '../core/tensor.js'
+import type { Address } from '../receipt/fields.js'
+import { claimOfProof, contextOf, encodeProven, type ClaimForm } from '../zk/bind.js'
+import { tagOf } from '../zk/commit.js'
+import type { Proof } from '../zk/prove.js'
+import {
+  demandSound,
+  wordsOfKey,
+  type Allowance,
+  type Groth16Key,
+  type VerificationKey,
+} from '../zk/verification-key.js'
+import { GROTH16_VERIFIER_ABI, PLONK_GATE_ABI, PROVEN_CLAIMS_ABI } from './abi.generated.js'
+import { callsOf, type Caller, type Landed } from './calls.js'
+import { put, putBytes, verifyCode, type CodeOf, type ContractCode, type Deployed, type Putting } from './code.js'
+import type { Connection } from './connection.js'
+import { settleProven, type PostedJob } from './jobs.js'
+
+export { formOf, provenPolicy, type ClaimForm, type Payee } from '../zk/bind.js'
+
+/** What a verifier is for: one key, and what is claimed of what it shows. */
+export interface Verifying {
+  readonly key: VerificationKey
+  readonly form: ClaimForm
+}
+
+/** The contracts that verify under one key. */
+export interface VerifierContracts {
+  /** What the terms of a proven job name. */
+  readonly claims: Address
+  /** What it asks about proofs: a Groth16Verifier, or a PlonkGate. */
+  readonly verifier: Address
+}
+
+/** Where code is from, and what is allowed. */
+export interface VerifierOptions extends Allowance {
+  /** `codeOf` of `countersign/disk`. */
+  readonly codeOf: CodeOf
+  /** Of a PLONK key: what a Solidity compiler made of the verifier that was written for it. */
+  readonly written?: Pick<ContractCode, 'bytecode' | 'deployedBytecode'>
+}
+
+/**
+ * Puts the verifier of a key on the chain: two transactions, about 4 million gas in all; for PLONK three.
+ * @throws Fault `zk/unsafe-key` unless that is allowed, `zk/forgeable-key`, `zk/no-contribution`; `zk/unsupported` for a PLONK key without its
+ * written verifier; `chain/no-funds`, `chain/no-signer`, `chain/timed-out`, `chain/failed`, `chain/reverted`.
+ */
+export async function deployVerifier(
+  by: Caller,
+  { key, form }: Verifying,
+  options: VerifierOptions & { readonly onProgress?: (deployed: Deployed) => void },
+): Promise<VerifierContracts> {
+  demandSound(key, options)
+  const putting: Putting = { ...by, codeOf: options.codeOf, onProgress: options.onProgress }
+  const verifier = key.scheme === 'plonk' ? await putPlonk(putting, options) : await putGroth16(putting, key)
+  const [claims] = await put(putting, 'ProvenClaims', [verifier, formOut(form)])
+  return Object.freeze({ claims, verifier })
+}
+
+async function putGroth16(by: Putting, key: Groth16Key): Promise<Address> {
+  const [address] = await put(by, 'Groth16Verifier', [keyOut(key)])
+  return address
+}
+
+async function putPlonk(by: Putting, options: VerifierOptions): Promise<Address> {
+  const [own] = await putBytes(by, 'PlonkVerifier', demandWritten(options).bytecode)
+  const [address] = await put(by, 'PlonkGate', [own])
+  return address
+}
+
+function demandWritten({ written }: VerifierOptions): NonNullable<VerifierOptions['written']> {
+  demand(written !== undefined, 'zk/unsupported', () => 'a PLONK key comes with the code of its written verifier')
+  return written
+}
+
+const keyOut = ({ points: { alpha, beta, gamma, delta, ic } }: Groth16Key) => {
+  return { alpha, beta, gamma, delta, ic: ic.flat() }
+}
+
+const formOut = ({ step, output }: ClaimForm) => {
+  if (output === undefined) return { isStep: step, width: 0, dtype: 0, dims: [], tag: 0n }
+  const { width, dtype, dims } = output
+  return { isStep: step, width, dtype: DTYPES[dtype].code, dims: dims.map(BigInt), tag: tagOf(output) }
+}
+
+/**
+ * Both contracts behind the verifier that some terms name, after their code, the key and the form were found to be these. Who pays and who proves
+ * looks before it posts or works: a verifier may be any contract. Trust: the node that is asked.
+ * @throws Fault `chain/no-contract`, `chain/wrong-contract`; `zk/unsafe-key` unless that is allowed, `zk/forgeable-key`, `zk/no-contribution`;
+ * `zk/unsupported` for a PLONK key without its written verifier.
+ */
+export async function verifyVerifier(
+  { provider, patience }: Pick<Caller, 'provider' | 'patience'>,
+  claims: Address,
+  { key, form, ...options }: Verifying & VerifierOptions,
+): Promise<VerifierContracts> {
+  demandSound(key, options)
+  const by: Caller = { provider, patience, signer: undefined }
+  const { codeOf } = options
+  await verifyCode('ProvenClaims', await codeOf('ProvenClaims'), { address: claims, provider })
+  const calls = callsOf(PROVEN_CLAIMS_ABI, { name: 'ProvenClaims', address: claims }, by)
+  demandSame(claims, formOut(form), await calls.read('form'))
+  const verifier = await calls.read('VERIFIER')
+  if (key.scheme === 'plonk') await verifyPlonk(by, verifier, options)
+  else await verifyGroth16(by, verifier, { key, codeOf })
+  return Object.freeze({ claims, verifier })
+}
+
+async function verifyGroth16(
+  by: Caller,
+  address: Address,
+  { key, codeOf }: { readonly key: Groth16Key; readonly codeOf: CodeOf },
+): Promise<void> {
+  await verifyCode('Groth16Verifier', await codeOf('Groth16Verifier'), { address, provider: by.provider })
+  const found = await callsOf(GROTH16_VERIFIER_ABI, { name: 'Groth16Verifier', address }, by).read('key')
+  const { alpha, beta, gamma, delta, ic } = found
+  demandSame(address, wordsOfKey(key), [alpha, beta, gamma, delta, ic].flat())
+}
+
+async function verifyPlonk(by: Caller, address: Address, options: VerifierOptions): Promise<void> {
+  const { provider } = by
+  await verifyCode('PlonkGate', await options.codeOf('PlonkGate'), { address, provider })
+  const own = await callsOf(PLONK_GATE_ABI, { name: 'PlonkGate', address }, by).read('VERIFIER')
+  const { bytecode, deployedBytecode } = demandWritten(options)
+  await verifyCode('PlonkVerifier', { bytecode, deployedBytecode }, { address: own, provider })
+}
+
+function demandSame(where: Address, expected: unknown, found: unknown): void {
+  const [wanted, had] = [expected, found].map((value) => JSON.stringify(value, (_, part: unknown) => textOf(part)))
+  demand(wanted === had, 'chain/wrong-contract', () => 'a verifier of something else', { where })
+}
+
+const textOf = (part: unknown): unknown => (typeof part === 'bigint' || typeof part === 'number' ? String(part) : part)
+
+// ---------------------------------------------------------------- being paid
+
+/** What a proof of a job on this chain names as its context. */
+export const contextOn = (
+  { deployment: { chainId, settlement } }: Pick<Connection, 'deployment'>,
+  { hash }: Pick<PostedJob, 'hash'>,
+  provider: Address,
+): bigint => contextOf({ chainId, settlement, job: hash, provider })
+
+/** A run that was proven for a job. */
+export interface ProvenRun {
+  readonly form: ClaimForm
+  readonly proof: Proof
+  /** Where the form has a public output, the tensor. */
+  readonly output?: Tensor
+  /** Whom the proof's context names. */
+  readonly provider: Address
+}
+
+/**
+ * Has the provider paid for its proof. By anybody.
+ * @throws Fault `zk/bad-length`, `chain/reverted` (BadProof where the proof does not hold for this job and provider, NotNamed, WrongRoot, JobClosed,
+ * TooLate ...).
+ */
+export function settleByProof(
+  connection: Connection,
+  { job, policy, terms }: Omit<PostedJob, 'hash'>,
+  { form, proof, output, provider }: ProvenRun,
+): Promise<Landed> {
+  const { publics, bytes } = proof
+  const claim = claimOfProof(job, form, { rootOut: publics.rootOut, output })
+  const proven = encodeProven({ policy, publics, output, proof: bytes })
+  return settleProven(connection, { job, terms }, { claim, provider, proof: proven })
+}
