@@ -31,8 +31,13 @@ export interface Form extends Interval {
   readonly origin?: Origin
   /** True of inputs and parameters whose roots stand in the circuit. */
   readonly rooted?: boolean
-  /** What constraints on this form alone show, without trust in any other value: at least the interval. */
+  /**
+   * What constraints show of the elements whatever the prover writes, as long as no guessed product has been checked: an interval around
+   * the one above. Undefined of what depends on a guessed product.
+   */
   readonly enforced?: Interval
+  /** A form that holds every element of this one which is no constant: a root of it binds this one too. */
+  readonly source?: Form
   /** Where this is a guessed product plus something of an enforced interval. */
   readonly sum?: Interval & { readonly of: string }
 }
@@ -225,6 +230,14 @@ export class Draft {
     this.constraints += COSTS.Bits({ N: size, n: count })
     const parameters = { N: size, n: count, offset }
     return this.#expand('Bits', { parameters, inputs: { in: name }, outputs: 'wires' })
+  }
+
+  /** What is shown of a form: by what it follows from, or by its bits where they were taken; the narrower one. */
+  shown({ name, enforced }: Form): Interval | undefined {
+    const cached = this.#bits.get(name)
+    if (cached === undefined) return enforced
+    const range = rangeOf(cached)
+    return enforced !== undefined && enforced.hi - enforced.lo < range.hi - range.lo ? enforced : range
   }
 
   /** The interval that the bits of a form show, taken now where they were not before. */

@@ -17,13 +17,23 @@ const TAG = shortHash(utf8('countersign product 1'))
 const naiveCost = ({ m, k, n }: Product) => m * k * n
 
 /** What the check costs, from above: `cut` says that the product's bits are taken anyway. */
-function checkCost(product: Product, { lo, hi, cut }: Interval & { cut: boolean }): number {
+function checkCost(draft: Draft, product: Product, { lo, hi, cut }: Interval & { cut: boolean }): number {
   const { m, k, n, sources } = product
   const width = bitsOf({ lo, hi }) + 2
-  const hashed = sources.reduce((sum, form) => sum + (form.rooted ? 0 : formCost(form.size, bitsOf(form))), 0)
+  const hashed = sources.reduce((sum, form) => sum + sourceCost(draft, form), 0)
   const bits = cut ? 0 : m * n * width
   return k * (n - 1) + m * k + m * (n - 1) + formCost(m * n, width) + hashed + 2 * NODE_COST + bits
 }
+
+/** What the root of a factor costs, and its bits where nothing else bounds it. */
+function sourceCost(draft: Draft, form: Form): number {
+  if (form.rooted) return 0
+  const known = draft.shown(form)
+  const width = known === undefined ? bitsOf(form) : widthOf(known)
+  return formCost(form.size, width) + (known === undefined ? form.size * width : 0)
+}
+
+const widthOf = ({ lo, hi }: Interval): number => Math.max(1, (hi - lo).toString(2).length)
 
 const formCost = (size: number, width: number): number => {
   const packed = Math.ceil(size / Math.floor(CAPACITY / Math.max(1, width)))
@@ -34,7 +44,7 @@ const formCost = (size: number, width: number): number => {
 export function productOf(draft: Draft, product: Product, bound: Interval & { cut: boolean }): Form {
   const { m, k, n, a, b } = product
   const shape = { size: m * n, lo: bound.lo, hi: bound.hi }
-  if (checkCost(product, bound) >= naiveCost(product)) {
+  if (checkCost(draft, product, bound) >= naiveCost(product)) {
     const made = draft.linear('MatrixProduct', { B: 1, m, k, n }, { a: a.name, b: b.name })
     return { ...shape, terms: k, name: made.name('out') }
   }
@@ -63,7 +73,7 @@ function remember(roots: Map<string, string>, { name }: Form, root: string): str
 
 /** A packing that is injective, whatever the prover chose: its width follows from constraints on the form itself. */
 function packing(draft: Draft, form: Form): Packing {
-  const { lo, hi } = form.enforced ?? draft.enforcedBySum(form) ?? draft.enforce(form)
-  const width = Math.max(1, (hi - lo).toString(2).length)
+  const known = draft.shown(form) ?? draft.enforcedBySum(form) ?? draft.enforce(form)
+  const [width, { lo }] = [widthOf(known), known]
   return { width, offset: -lo, perElement: Math.floor(CAPACITY / width), tag: TAG, shape: 'leaves' }
 }

@@ -10,6 +10,7 @@ import { opOf } from '../exact/ops/index.js'
 import { pooledDims, type PoolShape } from '../exact/ops/order.js'
 import type { NodeValue } from '../exact/program.js'
 import type { Interval } from '../quantize/index.js'
+import { hull, magnitude, product as multiplied } from '../quantize/interval.js'
 import { Draft, fraction, type Form, type Origin } from './draft.js'
 import { productOf } from './freivalds.js'
 
@@ -36,6 +37,23 @@ const result = ({ node, lo, hi }: Place, terms: number) => ({ size: sizeOf(node.
 /** That of an expression: however short, it is no plain wire. */
 const combined = (place: Place, terms: number) => result(place, Math.max(2, terms))
 
+/** Beyond this, intervals of enforced forms are not followed: sums of them stay far below the order. */
+const FOLLOWED = 1n << 240n
+
+/** What is shown of a result that follows from these forms as integers do, by the interval of the results. */
+function shown(forms: readonly Form[], rule: (...known: Interval[]) => Interval): Interval | undefined {
+  const known = forms.map(({ enforced }) => enforced).filter((interval) => interval !== undefined)
+  const made = known.length === forms.length && known.length > 0 ? rule(...known) : undefined
+  return made !== undefined && magnitude(made) < FOLLOWED ? made : undefined
+}
+
+const plus = (a: Interval, b: Interval): Interval => ({ lo: a.lo + b.lo, hi: a.hi + b.hi })
+const negative = ({ lo, hi }: Interval): Interval => ({ lo: -hi, hi: -lo })
+/** The sums of `count` numbers. */
+const times = ({ lo, hi }: Interval, count: number): Interval => ({ lo: lo * BigInt(count), hi: hi * BigInt(count) })
+/** What a bit is, after constraints. */
+const BIT: Interval = { lo: 0n, hi: 1n }
+
 // ---------------------------------------------------------------- movement
 
 /** Elements of a form at constant indices. */
@@ -44,7 +62,7 @@ function take(draft: Draft, form: Form, { map, interval }: { map: readonly numbe
   draft.emit(`    var ${at}[${map.length}] = [${map.join(', ')}];`)
   const { lo, hi } = interval
   const moved = draft.expression(`${form.name}[${at}[i]]`, { size: map.length, lo, hi, terms: form.terms })
-  return { ...moved, enforced: form.enforced }
+  return { ...moved, enforced: form.enforced, source: form.source ?? form }
 }
 
 /** A form spread to the shape of the result. */
@@ -52,8 +70,8 @@ function spread(draft: Draft, form: Form, { from, to }: { from: readonly number[
   const map = broadcastMap(from, to)
   if (map === undefined) return form
   if (form.size === 1) {
-    const { enforced } = form
-    return { ...draft.expression(`${form.name}[0]`, { ...form, size: sizeOf(to) }), enforced }
+    const repeated = draft.expression(`${form.name}[0]`, { ...form, size: sizeOf(to) })
+    return { ...repeated, enforced: form.enforced, source: form.source ?? form }
   }
   return take(draft, form, { map: Array.from(map), interval: form })
 }
@@ -104,7 +122,8 @@ function joined(draft: Draft, forms: readonly Form[]): Form {
     draft.emit(`    for (var i = 0; i < ${form.size}; i++) { ${name}[i + ${at}] = ${form.name}[i]; }`)
     at += form.size
   }
-  return { name, size: at, lo: 0n, hi: 0n, terms: Math.max(...forms.map(({ terms }) => terms)) }
+  const enforced = shown(forms, hull)
+  return { name, size: at, lo: 0n, hi: 0n, terms: Math.max(...forms.map(({ terms }) => terms)), enforced }
 }
 
 // ---------------------------------------------------------------- linear arithmetic
@@ -114,7 +133,7 @@ const same: Row = (_draft, { operands: [x], lo, hi }) => ({ ...x, lo, hi })
 const add: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
   const made = draft.expression(`${a.name}[i] + ${b.name}[i]`, combined(place, a.terms + b.terms))
-  return { ...made, sum: sumOf(a, b) ?? sumOf(b, a) }
+  return { ...made, enforced: shown([a, b], plus), sum: sumOf(a, b) ?? sumOf(b, a) }
 }
 
 /** A guessed product plus something more. */
@@ -125,25 +144,28 @@ const sumOf = ({ sum }: Form, { enforced }: Form): Form['sum'] =>
 const subtract: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
   const made = draft.expression(`${a.name}[i] - ${b.name}[i]`, combined(place, a.terms + b.terms))
+  const enforced = shown([a, b], (x, y) => plus(x, negative(y)))
   const cut = b.origin?.kind === 'remainder' && b.origin.base.name === a.name
-  return cut ? { ...made, origin: { kind: 'multiple', base: a, shift: b.origin.shift } } : made
+  return cut
+    ? { ...made, enforced, origin: { kind: 'multiple', base: a, shift: b.origin.shift } }
+    : { ...made, enforced }
 }
 
 const negate: Row = (draft, place) => {
   const [x] = place.operands
-  return draft.expression(`0 - ${x.name}[i]`, combined(place, x.terms))
+  return { ...draft.expression(`0 - ${x.name}[i]`, combined(place, x.terms)), enforced: shown([x], negative) }
 }
 
 const multiply: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
-  if (a.terms === 0 || b.terms === 0)
-    return draft.expression(`${a.name}[i] * ${b.name}[i]`, combined(place, a.terms + b.terms))
-  return product(draft, place, [draft.wires(a), draft.wires(b)])
+  if (a.terms > 0 && b.terms > 0) return product(draft, place, [draft.wires(a), draft.wires(b)])
+  const made = draft.expression(`${a.name}[i] * ${b.name}[i]`, combined(place, a.terms + b.terms))
+  return { ...made, enforced: shown([a, b], multiplied) }
 }
 
 function product(draft: Draft, place: Place, [a, b]: readonly [Form, Form]): Form {
   const made = draft.use('Product', { N: sizeOf(place.node.dims) }, { a: a.name, b: b.name })
-  return { ...result(place, 1), name: made.name('out') }
+  return { ...result(place, 1), name: made.name('out'), enforced: shown([a, b], multiplied) }
 }
 
 /** The sums of neighbours, kept short while they grow. */
@@ -156,7 +178,7 @@ const reduceSum: Row = (draft, place) => {
     `    var ${name}[${size}];`,
     `    for (var i = 0; i < ${size}; i++) { for (var k = 0; k < ${length}; k++) { ${name}[i] += ${x.name}[i * ${length} + k]; } }`,
   )
-  return { ...result(place, x.terms * length), name }
+  return { ...result(place, x.terms * length), name, enforced: shown([x], (each) => times(each, length)) }
 }
 
 // ---------------------------------------------------------------- bits
@@ -188,7 +210,8 @@ const modulo: Row = (draft, place) => {
     `    var ${name}[${x.size}];`,
     `    for (var i = 0; i < ${x.size}; i++) { for (var k = 0; k < ${shift}; k++) { ${name}[i] += ${low}[i][k] * (1 << k); } }`,
   )
-  return { ...result(place, shift), name, origin: { kind: 'remainder', base: x, shift } }
+  const enforced = { lo: 0n, hi: (1n << BigInt(shift)) - 1n }
+  return { ...result(place, shift), name, origin: { kind: 'remainder', base: x, shift }, enforced }
 }
 
 /** Div(x, 2^s) where nothing is cut off, or where x is not negative. */
@@ -206,8 +229,11 @@ const divide: Row = (draft, place) => {
 function quotient(draft: Draft, place: Place, { x, base }: { x: Form; base: Form }): Form {
   const shift = shiftOf(place.operands[1], 'Div')
   const made = draft.expression(`${x.name}[i] * ${fraction(shift)}`, combined(place, x.terms))
-  return { ...made, origin: { kind: 'floor', base, shift } }
+  return { ...made, origin: { kind: 'floor', base, shift }, enforced: floorOf(draft.shown(base), shift) }
 }
+
+const floorOf = (shown: Interval | undefined, shift: number): Interval | undefined =>
+  shown && { lo: shown.lo >> BigInt(shift), hi: shown.hi >> BigInt(shift) }
 
 /** The bits that a form's sign and bounds can be read from: its own, or those of what it is the floor of. */
 function readable(draft: Draft, form: Form) {
@@ -219,7 +245,7 @@ function readable(draft: Draft, form: Form) {
 
 /** 1 where a - b >= 0, else 0, as expressions. */
 function notBelow(draft: Draft, a: Form, b: Form): Form {
-  const bit = { size: a.size, lo: 0n, hi: 1n }
+  const bit = { size: a.size, ...BIT, enforced: BIT }
   if (scalarOf(b) === 0n && a.lo < 0n) return { ...bit, name: readable(draft, a).bits.top, terms: a.terms }
   const gap = difference(draft, a, b)
   return { ...bit, name: draft.bits(gap).top, terms: gap.terms }
@@ -232,6 +258,10 @@ const difference = (draft: Draft, a: Form, b: Form): Form =>
     hi: a.hi - b.lo,
     terms: a.terms + b.terms,
   })
+
+/** An interval under a function that does not fall. */
+const mapped = (interval: Interval | undefined, of: (value: bigint) => bigint): Interval | undefined =>
+  interval && { lo: of(interval.lo), hi: of(interval.hi) }
 
 const constantLike = (draft: Draft, place: Place, value: bigint): Form =>
   draft.constant(tensor('int64', place.node.dims, Array<bigint>(sizeOf(place.node.dims)).fill(value)))
@@ -250,7 +280,8 @@ function raise(draft: Draft, place: Place, { x, bound }: { x: Form; bound: bigin
   }
   if (exponent !== undefined && shift + exponent < bits.count) {
     const made = draft.use('ClampLow', { ...shape, c: exponent }, { low: bits.low, top: bits.top, x: x.name })
-    return { ...result(place, 1), name: made.name('out'), origin }
+    const enforced = mapped(draft.shown(x), (value) => (value > bound ? value : bound))
+    return { ...result(place, 1), name: made.name('out'), origin, enforced }
   }
   return larger(draft, place, [x, constantLike(draft, place, bound)])
 }
@@ -264,7 +295,8 @@ function lower(draft: Draft, place: Place, { x, bound }: { x: Form; bound: bigin
     return smaller(draft, place, [x, constantLike(draft, place, bound)])
   const shape = { N: x.size, n: bits.count, s: shift, c: exponent, signed: bits.signed ? 1 : 0 }
   const made = draft.use('ClampHigh', shape, { low: bits.low, top: bits.top, x: x.name })
-  return { ...result(place, 1), name: made.name('out'), origin: { kind: 'bounded', base, shift } }
+  const enforced = mapped(draft.shown(x), (value) => (value < bound ? value : bound))
+  return { ...result(place, 1), name: made.name('out'), origin: { kind: 'bounded', base, shift }, enforced }
 }
 
 /** min(max(q, 0), 2^c - 1): one block for both. Any other bound takes the ReLU first. */
@@ -293,13 +325,13 @@ function lowerRelu(draft: Draft, place: Place, { origin, bound }: { origin: Orig
 }
 
 function select(draft: Draft, place: Place, { which, a, b }: { which: Form; a: Form; b: Form }): Form {
-  if (a.terms === 0 && b.terms === 0)
-    return draft.expression(
-      `${b.name}[i] + ${which.name}[i] * (${a.name}[i] - ${b.name}[i])`,
-      result(place, which.terms),
-    )
+  const enforced = shown([which, a, b], (_bit, one, other) => hull(one, other))
+  if (a.terms === 0 && b.terms === 0) {
+    const either = `${b.name}[i] + ${which.name}[i] * (${a.name}[i] - ${b.name}[i])`
+    return { ...draft.expression(either, result(place, which.terms)), enforced }
+  }
   const made = draft.use('Select', { N: sizeOf(place.node.dims) }, { which: which.name, a: a.name, b: b.name })
-  return { ...result(place, 1), name: made.name('out') }
+  return { ...result(place, 1), name: made.name('out'), enforced }
 }
 
 const larger = (draft: Draft, place: Place, [a, b]: readonly [Form, Form]): Form =>
@@ -348,14 +380,16 @@ const absolute: Row = (draft, place) => {
   const [x] = place.operands
   if (x.lo >= 0n) return x
   const zero = constantLike(draft, place, 0n)
-  const negative = draft.expression(`0 - ${x.name}[i]`, x)
-  return select(draft, place, { which: notBelow(draft, x, zero), a: x, b: negative })
+  const b = { ...draft.expression(`0 - ${x.name}[i]`, x), enforced: shown([x], negative) }
+  return select(draft, place, { which: notBelow(draft, x, zero), a: x, b })
 }
 
 // ---------------------------------------------------------------- comparisons and logic
 
-const opposite = (draft: Draft, place: Place, form: Form): Form =>
-  draft.expression(`1 - ${form.name}[i]`, combined(place, form.terms))
+const opposite = (draft: Draft, place: Place, form: Form): Form => ({
+  ...draft.expression(`1 - ${form.name}[i]`, combined(place, form.terms)),
+  enforced: shown([form], (bit) => plus({ lo: 1n, hi: 1n }, negative(bit))),
+})
 
 /** a < b is "not a - b >= 0". */
 const less: Row = (draft, place) => {
@@ -369,7 +403,7 @@ const equal: Row = (draft, place) => {
   if (place.lo === place.hi) return constantLike(draft, place, place.lo)
   const [a, b] = aligned(draft, place)
   const made = draft.use('IsZero', { N: a.size }, { in: difference(draft, a, b).name })
-  return { ...result(place, 1), name: made.name('out') }
+  return { ...result(place, 1), name: made.name('out'), enforced: BIT }
 }
 
 const both: Row = (draft, place) => {
@@ -380,7 +414,8 @@ const both: Row = (draft, place) => {
 const either: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
   const and = product(draft, place, [a, b])
-  return draft.expression(`${a.name}[i] + ${b.name}[i] - ${and.name}[i]`, combined(place, a.terms + b.terms + 1))
+  const made = draft.expression(`${a.name}[i] + ${b.name}[i] - ${and.name}[i]`, combined(place, a.terms + b.terms + 1))
+  return { ...made, enforced: shown([a, b], () => BIT) }
 }
 
 const where: Row = (draft, place) => {
@@ -394,7 +429,7 @@ const cast: Row = (draft, place) => {
   const bit = x.lo >= 0n && x.hi <= 1n
   if (place.node.dtype !== 'bool' || bit) return same(draft, place)
   const made = draft.use('IsZero', { N: x.size }, { in: x.name })
-  return opposite(draft, place, { ...result(place, 1), name: made.name('out') })
+  return opposite(draft, place, { ...result(place, 1), name: made.name('out'), enforced: BIT })
 }
 
 // ---------------------------------------------------------------- groups
@@ -405,14 +440,16 @@ function largest(draft: Draft, place: Place, { x, length }: { x: Form; length: n
   if (length === 1) return x
   const wired = draft.wires(x)
   const made = draft.use('Maximum', { N: groups, K: length, n: gapBits(x) }, { in: wired.name })
-  return { ...result(place, 1), name: made.name('out') }
+  return { ...result(place, 1), name: made.name('out'), enforced: x.enforced }
 }
 
 /** Bits that hold the difference of any two elements. */
 const gapBits = ({ lo, hi }: Interval): number => (hi - lo).toString(2).length + 1
 
-const negated = (draft: Draft, x: Form): Form =>
-  draft.expression(`0 - ${x.name}[i]`, { ...x, lo: -x.hi, hi: -x.lo, terms: Math.max(2, x.terms) })
+const negated = (draft: Draft, x: Form): Form => ({
+  ...draft.expression(`0 - ${x.name}[i]`, { ...x, ...negative(x), terms: Math.max(2, x.terms) }),
+  enforced: shown([x], negative),
+})
 
 const reduceMax: Row = (draft, place) => {
   const [x] = place.operands
@@ -463,7 +500,7 @@ function extreme(draft: Draft, place: Place, x: Form): Form {
   const moved = inner === 1 ? wired : take(draft, wired, { map: lines, interval: x })
   const shape = { N: outer * inner, K: length, n: gapBits(x) }
   const made = draft.use('ArgMax', shape, { in: moved.name })
-  return { ...result(place, 1), name: made.name('out') }
+  return { ...result(place, 1), name: made.name('out'), enforced: { lo: 0n, hi: BigInt(length - 1) } }
 }
 
 const argMax: Row = (draft, place) => extreme(draft, place, place.operands[0])
@@ -473,6 +510,10 @@ const argMin: Row = (draft, place) => extreme(draft, place, negated(draft, place
 
 /** Rows of one matrix behind another: what is not the last two dimensions. */
 const batchOf = (dims: readonly number[]): number => sizeOf(dims.slice(0, -2))
+
+/** What is shown of a sum of up to so many products. */
+const sumOfProducts = (forms: readonly Form[], count: number): Interval | undefined =>
+  shown(forms, (a, b) => times(hull(multiplied(a, b), { lo: 0n, hi: 0n }), count))
 
 const matMul: Row = (draft, place) => {
   const [a, b] = place.operands
@@ -491,7 +532,7 @@ function baked(
   const [m, n] = right
   const wired = draft.wires(x)
   const made = draft.linear('DenseBaked', { B: sizeOf(left) / m, m, n, W: w.name }, { in: wired.name })
-  return { ...result(place, m * wired.terms), name: made.name('out') }
+  return { ...result(place, m * wired.terms), name: made.name('out'), enforced: sumOfProducts([x, w], m) }
 }
 
 /** W x with constant W is the transpose of x' W'. */
@@ -520,10 +561,14 @@ function committed(draft: Draft, place: Place): Form {
   const [a, b] = [spreadTo(draft.wires(place.operands[0]), left), spreadTo(draft.wires(place.operands[1]), right)]
   if (B === 1) return productOf(draft, { m, k, n, a, b, sources: sourcesOf(draft, place) }, place)
   const made = draft.linear('MatrixProduct', { B, m, k, n }, { a: a.name, b: b.name })
-  return { ...result(place, k), name: made.name('out') }
+  return { ...result(place, k), name: made.name('out'), enforced: sumOfProducts([a, b], k) }
 }
 
-const sourcesOf = (draft: Draft, { operands: [a, b] }: Place): [Form, Form] => [draft.wires(a), draft.wires(b)]
+/** The forms that bind both operands, once they are hashed. */
+function sourcesOf(draft: Draft, { operands }: Place): [Form, Form] {
+  const [a, b] = operands.map((form) => form.source ?? draft.wires(form))
+  return [a, b]
+}
 
 interface ConvShape {
   readonly kernel: readonly number[]
@@ -552,7 +597,7 @@ const conv: Row = (draft, place) => {
   if (w.terms > 0) return convolved(draft, place, shape)
   const made = draft.linear('ConvBaked', { ...shape, W: w.name }, { in: wired.name })
   const taps = (shape.C / shape.G) * shape.KH * shape.KL
-  return { ...result(place, taps * wired.terms), name: made.name('out') }
+  return { ...result(place, taps * wired.terms), name: made.name('out'), enforced: sumOfProducts([x, w], taps) }
 }
 
 /** A convolution of wires by wires: the product of patches [positions, taps] with weights [taps, output planes]. */
