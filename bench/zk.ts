@@ -1,43 +1,74 @@
 /**
- * Circuits of integer programs: constraints computed before compiling, and with --compile also what the compiler counts.
+ * Circuits and proofs of integer programs: constraints computed before compiling, then set-up (with unsafe development keys), proofs, their size and
+ * their price on a chain. `npm run bench -- zk [CASE] [--count]`; --count stops where the compiler would begin.
  */
-import { compile, loadBlocks } from '../src/zk/compile.js'
-import { circuitOf, type CircuitOptions } from '../src/zk/circuit.js'
-import { decodeSystem } from '../src/zk/r1cs.js'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { utf8 } from '../src/core/bytes.js'
+import { draftCircuit, writeKit, type Drafted } from '../src/disk/circuits.js'
+import { compile } from '../src/zk/compile.js'
+import { decodeProof, decodeSystem, unsafeKey, type ProvingKey } from '../src/zk/index.js'
 import { print } from './measure.js'
-import { hiddenLayerStep, lenet, logisticStep, perceptron, type Model } from './zk-models.js'
+import { CASES, type ZkCase } from './zk-cases.js'
+import type { Taken } from './zk-prover.js'
 
-/** The cases: a model, whether its weights are constants of the circuit, and what is hidden. */
-const CASES: Readonly<Record<string, { model: () => Model; baked: boolean; salted?: CircuitOptions['salted'] }>> = {
-  'mlp-784-56-10-baked': { model: () => perceptron([784, 56, 10]), baked: true, salted: { inputs: true } },
-  'mlp-784-56-10-committed': { model: () => perceptron([784, 56, 10]), baked: false, salted: { inputs: true } },
-  'mlp-64-32-10-baked': { model: () => perceptron([64, 32, 10]), baked: true, salted: { inputs: true } },
-  'mlp-64-32-10-baked-b16': { model: () => perceptron([64, 32, 10], { batch: 16 }), baked: true },
-  'mlp-64-32-10-committed': { model: () => perceptron([64, 32, 10]), baked: false, salted: { model: true } },
-  'mlp-64-32-10-committed-b16': {
-    model: () => perceptron([64, 32, 10], { batch: 16 }),
-    baked: false,
-    salted: { model: true },
-  },
-  'lenet-baked': { model: () => lenet(), baked: true, salted: { inputs: true } },
-  'logistic-step': { model: () => logisticStep(), baked: false },
-  'sgd-138': { model: () => hiddenLayerStep(), baked: false },
+const say = (name: string, metric: string, value: number, unit: string) =>
+  print({ bench: 'zk', case: name, metric, value, unit })
+
+const seconds = (since: number): number => (performance.now() - since) / 1000
+
+function draft({ model, baked, salted = {} }: ZkCase): Promise<Drafted> {
+  const { program, state, given } = model()
+  const whole = { inputs: false, model: false, outputs: false, ...salted }
+  return draftCircuit(program, { scheme: 'groth16', given, salted: whole, ...(baked ? { baked: state } : {}) })
 }
 
-/** Beyond this the compiler is not asked: it takes minutes. */
-const COMPILED = 60_000
+/** A kit with a development key, in a folder of its own. */
+async function setUp(name: string, drafted: Drafted, folder: string): Promise<ProvingKey> {
+  const before = performance.now()
+  const { r1cs, wasm } = await compile(drafted.circuit)
+  say(name, 'compile-seconds', seconds(before), 's')
+  say(name, 'constraints-compiled', decodeSystem(r1cs).constraints.length, 'constraints')
+  const compiled = performance.now()
+  const { zkey, verification } = await unsafeKey(r1cs)
+  say(name, 'setup-seconds', seconds(compiled), 's')
+  say(name, 'key-bytes', zkey.length, 'bytes')
+  await writeKit({ ...drafted, r1cs, wasm, zkey, verification }, folder)
+  return { zkey, verification }
+}
 
-const blocks = await loadBlocks()
+const PROVER = fileURLToPath(new URL('zk-prover.ts', import.meta.url))
+
+async function proveIn(name: string, folder: string): Promise<Taken> {
+  const command = ['--import', 'tsx', PROVER, name, folder]
+  const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 1 << 24, timeout: 600_000 })
+  return JSON.parse(stdout) as Taken
+}
+
+async function measure(name: string, drafted: Drafted): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-zk-'))
+  try {
+    await setUp(name, drafted, join(folder, 'kit'))
+    const taken = await proveIn(name, join(folder, 'kit'))
+    say(name, 'witness-seconds', taken.witness, 's')
+    say(name, 'prove-first-seconds', taken.first, 's')
+    say(name, 'prove-seconds', taken.prove, 's')
+    say(name, 'verify-seconds', taken.verify, 's')
+    say(name, 'prove-memory', taken.memory, 'MB')
+    say(name, 'proof-bytes', decodeProof(utf8(taken.proof)).bytes.length, 'bytes')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 const only = process.argv.find((word) => Object.hasOwn(CASES, word))
-for (const [name, { model, baked, salted }] of Object.entries(CASES)) {
+for (const [name, zkCase] of Object.entries(CASES)) {
   if (only !== undefined && only !== name) continue
-  const { program, state, given } = model()
-  const circuit = circuitOf(program, { blocks, given, salted, baked: baked ? state : undefined })
-  print({ bench: 'zk', case: name, metric: 'constraints', value: circuit.constraints, unit: 'constraints' })
-  if (!process.argv.includes('--compile') || (circuit.constraints > COMPILED && only === undefined)) continue
-  const start = performance.now()
-  const { r1cs } = await compile(circuit)
-  print({ bench: 'zk', case: name, metric: 'compile-seconds', value: (performance.now() - start) / 1000, unit: 's' })
-  const counted = decodeSystem(r1cs).constraints.length
-  print({ bench: 'zk', case: name, metric: 'constraints-compiled', value: counted, unit: 'constraints' })
+  const drafted = await draft(zkCase)
+  say(name, 'constraints', drafted.circuit.constraints, 'constraints')
+  if (!zkCase.counted && !process.argv.includes('--count')) await measure(name, drafted)
 }
