@@ -9,8 +9,9 @@ interface IPlonkVerifier {
 }
 
 /// @title Verifier of PLONK proofs by a contract that snarkjs wrote.
-/// @notice The template of snarkjs 0.7.6 does not look whether public inputs are below the order of the field, so that one proof would show an input
-/// and the same plus the order. This does.
+/// @notice The template of snarkjs 0.7.6 does not look whether public inputs are below the order of the field. It draws its challenges from the words
+/// as they come, so that an honest proof shows one of them alone; but whoever writes a prover of its own could prove an input plus the order. This
+/// refuses both.
 contract PlonkGate is IPublicVerifier {
     error NoVerifier();
 
