@@ -9,6 +9,7 @@ import { DTYPES, sizeOf, type Tensor } from '../core/tensor.js'
 import { hash } from '../exact/format.js'
 import type { Program } from '../exact/program.js'
 import { bitsOf, exactRange, intervals, type Interval } from '../quantize/index.js'
+import { intervalOf, within } from '../quantize/interval.js'
 import type { Blocks } from './blocks.js'
 import { commit, commitList, layoutOf, programElement, statementOf, type Layout } from './commit.js'
 import { Draft, type Form } from './draft.js'
@@ -43,6 +44,8 @@ export interface Circuit {
   readonly baked: boolean
   readonly salted: { readonly inputs: boolean; readonly model: boolean; readonly outputs: boolean }
   readonly layouts: Layouts
+  /** Intervals by name that the circuit checks: of inputs, and of parameters that are not baked. Beyond them there is no witness. */
+  readonly given: Readonly<Record<string, Interval>>
   /** How the inputs' rows stand in a data set, where they are drawn from one. */
   readonly members?: Members
 }
@@ -119,7 +122,8 @@ function carriedInterval({ carries }: Program, bounds: readonly Interval[], para
 /**
  * The circuit of an integer program, with its constraints counted before anything is compiled.
  * Trust: none; the text says everything. Cost: some milliseconds and a Poseidon leaf for each 465 int8 of baked weights.
- * @throws Fault `zk/unsupported` (an op or a use of it that has no circuit), `quantize/...` (what is no integer program).
+ * @throws Fault `zk/unsupported` (an op or a use of it that has no circuit), `quantize/...` (what is no integer program),
+ *   `zk/out-of-range` (baked weights outside of the interval declared for them).
  */
 export function circuitOf(program: Program, options: CircuitOptions): Circuit {
   const { baked } = options
@@ -129,7 +133,9 @@ export function circuitOf(program: Program, options: CircuitOptions): Circuit {
     'zk/unsupported',
     () => 'a step that changes baked weights',
   )
-  const bounds = intervals(program, { state: baked, given: givenOf(program, options) })
+  demandWithin(program, options)
+  const given = givenOf(program, options)
+  const bounds = intervals(program, { state: baked, given })
   const layouts = layoutsOf(program, bounds, salted)
   const members = options.members && membersOf(layouts.inputs, options.members)
   const draft = new Draft(options.blocks)
@@ -143,8 +149,18 @@ export function circuitOf(program: Program, options: CircuitOptions): Circuit {
     baked: baked !== undefined,
     salted,
     layouts,
+    given,
     members,
   }
+}
+
+/** Refuses weights that leave the intervals declared for them. */
+function demandWithin({ names, counts }: Program, { baked, given = {} }: CircuitOptions): void {
+  baked?.slice(0, counts.parameters).forEach((value, i) => {
+    const declared = given[names.parameters[i]]
+    const fits = declared === undefined || within(intervalOf(value), declared)
+    demand(fits, 'zk/out-of-range', () => `weights "${names.parameters[i]}" leave ${declared.lo} .. ${declared.hi}`)
+  })
 }
 
 /**

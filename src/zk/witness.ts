@@ -103,14 +103,42 @@ export interface Step {
   readonly salts?: { readonly inputs?: bigint; readonly model?: bigint; readonly outputs?: bigint }
 }
 
-/** The input wires of a step. @throws Fault `zk/not-in-field`, `zk/bad-length` where a salt is missing or too many. */
+/** The integers of a tensor, within what the circuit checks. */
+function wiresOf({ program, given }: Circuit, value: Tensor, number: number): bigint[] {
+  const { counts, names, values } = program
+  const name = number < counts.parameters ? names.parameters[number] : names.inputs[number - counts.parameters]
+  const type = values[number]
+  const fits = value.dtype === type.dtype && `${value.dims}` === `${type.dims}`
+  demand(fits, 'zk/bad-length', () => `another type than that of "${name}"`)
+  const integers = integersOf(value)
+  const { lo, hi } = given[name]
+  demand(
+    integers.every((each) => each >= lo && each <= hi),
+    'zk/out-of-range',
+    () => `"${name}" leaves ${lo} .. ${hi}`,
+  )
+  return integers
+}
+
+const demandCount = (tensors: readonly Tensor[], expected: number): void =>
+  demand(tensors.length === expected, 'zk/bad-length', () => 'tensors', { expected, found: tensors.length })
+
+/**
+ * The input wires of a step.
+ * @throws Fault `zk/out-of-range` where a value leaves the interval that the circuit was made for, `zk/bad-length` where tensors, salts or
+ *   samples are missing or of another type, `zk/not-in-field`.
+ */
 export function signalsOf(circuit: Circuit, { state, inputs, context, samples, salts = {} }: Step): Signals {
   const { program, baked, salted, members } = circuit
   demand(context >= 0n && context < ORDER, 'zk/not-in-field', () => 'the context')
   const { parameters } = program.counts
   const given: Record<string, bigint[]> = { context: [context] }
-  inputs.forEach((tensor, i) => (given[`x${parameters + i}`] = integersOf(tensor)))
-  if (!baked) state.forEach((tensor, i) => (given[`p${i}`] = integersOf(tensor)))
+  demandCount(inputs, program.counts.inputs)
+  inputs.forEach((value, i) => (given[`x${parameters + i}`] = wiresOf(circuit, value, parameters + i)))
+  if (!baked) {
+    demandCount(state, parameters)
+    state.forEach((value, i) => (given[`p${i}`] = wiresOf(circuit, value, i)))
+  }
   if (members !== undefined) {
     demand(samples !== undefined, 'zk/bad-length', () => 'the circuit asks for samples of a data set')
     given.siblings = samples!.siblings.flat()

@@ -57,10 +57,41 @@ describe('what has no circuit is refused before anything is compiled', () => {
     const model = logisticStep({ batch: 1, features: 1 })
     const { circuit, generator: made } = await built(model, { baked: false })
     const inputs = drawInput(model, draws(23), 2)
-    const state = model.state.map((tensor) => ({
-      ...tensor,
-      data: BigInt64Array.from(tensor.data as BigInt64Array, () => 1n << 21n),
+    const state = model.state.map((value) => ({
+      ...value,
+      data: BigInt64Array.from(value.data as BigInt64Array, () => 1n << 21n),
     }))
-    expect(() => made.witness(signalsOf(circuit, { state, inputs, context: 1n }))).toThrow('zk/no-witness')
+    expect(() => signalsOf(circuit, { state, inputs, context: 1n })).toThrow('zk/out-of-range')
+    const signals = signalsOf(circuit, { state: model.state, inputs, context: 1n })
+    expect(made.witness(signals).length).toBeGreaterThan(0)
+    expect(() => made.witness({ ...signals, p0: [1n << 21n] })).toThrow('zk/no-witness')
   }, 60_000)
+
+  test('baked weights outside of the interval declared for them, before anything is hashed', async () => {
+    const { program, state } = perceptron([4, 3])
+    const options = { blocks: await allBlocks(), baked: state }
+    const name = program.names.parameters[0]
+    expect(() => circuitOf(program, { ...options, given: { [name]: { lo: -4n, hi: 3n } } })).toThrow('zk/out-of-range')
+    expect(circuitOf(program, { ...options, given: { [name]: { lo: -128n, hi: 127n } } }).baked).toBe(true)
+    expect(() => circuitOf(program, { ...options, baked: [] })).toThrow('trace/bad-state')
+  })
+
+  test('values that no runtime holds exactly, by the quantizer’s names', async () => {
+    const b = new Builder()
+    const x = b.input('x', { dtype: 'int64', dims: [2] })
+    const wide = b.finish({ outputs: [['y', b.mul(x, x)]] }).program
+    const blocks = await allBlocks()
+    expect(() => circuitOf(wide, { blocks })).toThrow('quantize/wide-value')
+    const given = { x: { lo: -(1n << 31n), hi: (1n << 31n) - 1n } }
+    expect(circuitOf(wide, { blocks, given }).constraints).toBeGreaterThan(0)
+  })
+
+  test('inputs of another type, too few or too many', async () => {
+    const { program, state } = perceptron([4, 3])
+    const circuit = circuitOf(program, { blocks: await allBlocks(), baked: state })
+    const x = (dims: number[]) => tensor('int8', dims, Array<number>(dims[0] * (dims[1] ?? 1)).fill(1))
+    for (const inputs of [[], [x([4])], [x([1, 5])], [x([1, 4]), x([1, 4])]])
+      expect(() => signalsOf(circuit, { state, inputs, context: 1n })).toThrow('zk/bad-length')
+    expect(() => signalsOf(circuit, { state, inputs: [x([1, 4])], context: -1n })).toThrow('zk/not-in-field')
+  })
 })
