@@ -4,10 +4,10 @@
  */
 import { equal, fromHex, toHex, utf8 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
-import { sha256 } from '../core/sha256.js'
+import { sha256, sha256Of } from '../core/sha256.js'
 import { loggerFor, withCurve, written, type Progress } from './curve.js'
 import { decodePowers, unsafePowers, type Powers } from './powers.js'
-import { decodeSystem } from './r1cs.js'
+import { decodeSystem, type Combination, type Constraint } from './r1cs.js'
 import { demandPoints, encodeSections, marked, section, unmarkedSections } from './sections.js'
 import { demandSound, PUBLICS, type Allowance, type Scheme, type VerificationKey } from './verification-key.js'
 import { decodeZkey } from './zkey.js'
@@ -50,19 +50,38 @@ export function provingKeyOf(zkey: Uint8Array): ProvingKey {
 /** The least power whose domain holds so many rows. */
 const powerFor = (rows: number): number => Math.max(1, 32 - Math.clz32(rows - 1))
 
-/** The least power of tau that a Groth16 set-up of a constraint system takes. @throws Fault `zk/bad-r1cs`, `zk/wrong-key`. */
-export function powerOf(r1cs: Uint8Array): number {
+/** Wires of a combination, the constant 1 left out. */
+const wiresOf = ({ wires }: Combination): number[] => [...wires].filter((wire) => wire > 0)
+
+/** Gates of PLONK for one constraint: two wires are added in a gate of their own until three are left, of a product one each. */
+function gatesFor({ a, b, c }: Constraint): number {
+  const [left, right, result] = [a, b, c].map(wiresOf)
+  if (left.length > 0 && right.length > 0)
+    return 1 + [left, right, result].reduce((sum, wires) => sum + Math.max(0, wires.length - 1), 0)
+  const terms = a.wires.length === 0 || b.wires.length === 0 ? result : [...left, ...right, ...result]
+  return 1 + Math.max(0, new Set(terms).size - 3)
+}
+
+/** The rows that a scheme makes of a constraint system. */
+function rowsOf(r1cs: Uint8Array, scheme: Scheme): number {
   const { constraints, publicInputs, publicOutputs } = decodeSystem(r1cs)
   const publics = publicInputs + publicOutputs
   demand(publics === PUBLICS, 'zk/wrong-key', () => 'a circuit of another number of public inputs', {
     expected: PUBLICS,
     found: publics,
   })
-  return powerFor(constraints.length + publics + 1)
+  if (scheme === 'groth16') return constraints.length + publics + 1
+  return Math.max(
+    8,
+    constraints.reduce((sum, constraint) => sum + gatesFor(constraint), publics),
+  )
 }
 
-function demandRoom(r1cs: Uint8Array, powers: Powers): void {
-  const needed = powerOf(r1cs)
+/** The least power of tau that set-up takes for a constraint system. @throws Fault `zk/bad-r1cs`, `zk/wrong-key`. */
+export const powerOf = (r1cs: Uint8Array, scheme: Scheme = 'groth16'): number => powerFor(rowsOf(r1cs, scheme))
+
+function demandRoom(r1cs: Uint8Array, powers: Powers, scheme: Scheme): void {
+  const needed = powerOf(r1cs, scheme)
   demand(needed <= powers.power, 'zk/powers-too-small', () => 'the circuit is larger than the powers of tau', {
     expected: `2^${needed}`,
     found: `2^${powers.power}`,
@@ -80,7 +99,7 @@ export async function setUp(
   powers: Uint8Array,
   { scheme = 'groth16', progress }: SetUpOptions = {},
 ): Promise<Uint8Array> {
-  demandRoom(r1cs, decodePowers(powers))
+  demandRoom(r1cs, decodePowers(powers), scheme)
   const logger = loggerFor(progress)
   return withCurve((snarkjs) =>
     written(async (file) => {
@@ -118,8 +137,12 @@ export async function contribute(
   return verification.setUp === 'unsafe' ? marked(made, 'zkey') : made
 }
 
-/** The beacon of development keys: public, so it adds no secret, only that gamma differs from delta. */
-const BEACON = toHex(sha256(utf8('countersign unsafe development contribution 1')))
+/**
+ * The beacon of a development key: public, so it adds no secret, only that gamma differs from delta. It is another one for every
+ * circuit: with one delta for all of them, circuits that differ only between private wires would share a verification key.
+ */
+const beaconOf = (r1cs: Uint8Array): string =>
+  toHex(sha256Of(utf8('countersign unsafe development contribution 1'), sha256(r1cs)))
 const BEACON_ROUNDS = 10
 
 /** What development keys are made from. */
@@ -136,10 +159,12 @@ export interface UnsafeOptions extends SetUpOptions {
 export async function unsafeKey(r1cs: Uint8Array, options: UnsafeOptions = {}): Promise<ProvingKey> {
   const { scheme = 'groth16', progress } = options
   return withCurve(async ({ zKey }) => {
-    const powers = options.powers ?? (await unsafePowers(powerOf(r1cs) + (scheme === 'plonk' ? 3 : 0), { progress }))
+    const powers = options.powers ?? (await unsafePowers(powerOf(r1cs, scheme), { progress }))
     const first = await setUp(r1cs, powers, { scheme, progress })
     if (scheme === 'plonk') return provingKeyOf(marked(first, 'zkey'))
-    const made = await written((file) => zKey.beacon(first, file, 'unsafe', BEACON, BEACON_ROUNDS, loggerFor(progress)))
+    const made = await written((file) =>
+      zKey.beacon(first, file, 'unsafe', beaconOf(r1cs), BEACON_ROUNDS, loggerFor(progress)),
+    )
     return provingKeyOf(marked(made, 'zkey'))
   })
 }
@@ -171,7 +196,7 @@ export async function checkKey(zkey: Uint8Array, options: CheckOptions): Promise
   const { r1cs, powers, pins = {}, allowUnsafe, progress } = options
   demandPins({ zkey, powers, r1cs }, pins)
   const { verification, contributions } = decodeZkey(zkey)
-  demandRoom(r1cs, decodePowers(powers))
+  demandRoom(r1cs, decodePowers(powers), verification.scheme)
   demandSound(verification, { allowUnsafe })
   const secret = verification.scheme === 'plonk' || contributions.some(({ beacon }) => !beacon)
   const counts = secret || verification.setUp === 'unsafe'

@@ -123,12 +123,13 @@ function demandHolds(proof: Proof, key: VerificationKey): void {
   demand(holds, 'zk/refuted', () => 'the proof does not hold')
 }
 
-function wordsOfProof(scheme: Scheme, bytes: Uint8Array): bigint[] {
+function demandLength(scheme: Scheme, { length }: Uint8Array): void {
   const expected = PROOF_BYTES[scheme]
-  demand(bytes.length === expected, 'zk/bad-length', () => `bytes of a ${scheme} proof`, {
-    expected,
-    found: bytes.length,
-  })
+  demand(length === expected, 'zk/bad-length', () => `bytes of a ${scheme} proof`, { expected, found: length })
+}
+
+function wordsOfProof(scheme: Scheme, bytes: Uint8Array): bigint[] {
+  demandLength(scheme, bytes)
   return wordsOf(bytes)
 }
 
@@ -160,16 +161,19 @@ type Wire = Publics & {
 const word: fields.Field<bigint> = fields.bigUint(256)
 const proofFormat: Format<Wire> = format(
   'proof',
-  fields.record<Wire>({
-    scheme: fields.oneOf(['groth16', 'plonk']),
-    key: fields.bytes32,
-    setUp: fields.oneOf(['unsafe', 'ceremony']),
-    statement: word,
-    rootIn: word,
-    rootOut: word,
-    context: word,
-    proof: fields.bytes(256, 768),
-  }),
+  fields.record<Wire>(
+    {
+      scheme: fields.oneOf(['groth16', 'plonk']),
+      key: fields.bytes32,
+      setUp: fields.oneOf(['unsafe', 'ceremony']),
+      statement: word,
+      rootIn: word,
+      rootOut: word,
+      context: word,
+      proof: fields.bytes(256, 768),
+    },
+    ({ scheme, proof }) => demandLength(scheme, proof),
+  ),
   1 << 13,
 )
 
@@ -178,7 +182,7 @@ export function encodeProof({ scheme, key, setUp, publics, bytes }: Proof): Uint
   return proofFormat.encode({ scheme, key, setUp, ...publics, proof: bytes })
 }
 
-/** Reads a proof. Nothing of it is verified. @throws Fault as {@link format}. */
+/** Reads a proof. Only its length is looked at. @throws Fault as {@link format}; `zk/bad-length`. */
 export function decodeProof(bytes: Uint8Array): Proof {
   const { scheme, key, setUp, statement, rootIn, rootOut, context, proof } = proofFormat.decode(bytes)
   return Object.freeze({ scheme, key, setUp, publics: { statement, rootIn, rootOut, context }, bytes: proof })

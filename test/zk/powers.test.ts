@@ -1,0 +1,149 @@
+import { beforeAll, expect, test } from 'vitest'
+import { concat, equal, toHex, utf8 } from '../../src/core/bytes.js'
+import { sha256 } from '../../src/core/sha256.js'
+import { withCurve, written, type Curve } from '../../src/zk/curve.js'
+import { rootOfUnity } from '../../src/zk/field.js'
+import { negate, ONE1, ONE2, pairingsCancel, sumOf, type G1, type G2, type Term } from '../../src/zk/points.js'
+import { decodePowers, SECRETS, unsafePowers } from '../../src/zk/powers.js'
+import { decodeSections, demandPoints, encodeSections, Reader, section, type Sections } from '../../src/zk/sections.js'
+import { DEVELOPMENT } from '../../src/zk/verification-key.js'
+import { draws } from '../../bench/zk-models.js'
+
+const POWER = 4
+const N = 2 ** POWER
+let file: Uint8Array
+let sections: Sections
+
+beforeAll(async () => {
+  file = await unsafePowers(POWER)
+  sections = decodeSections(file, 'ptau')
+})
+
+const points1 = (id: number): G1[] => {
+  const reader = new Reader(section(sections, id))
+  return Array.from({ length: section(sections, id).length / 64 }, () => reader.g1())
+}
+const points2 = (id: number): G2[] => {
+  const reader = new Reader(section(sections, id))
+  return Array.from({ length: section(sections, id).length / 128 }, () => reader.g2())
+}
+
+const sameRatio = (a: G1, b: G1, [c, d]: readonly [G2, G2]): boolean =>
+  pairingsCancel([
+    [a, d],
+    [negate(b), c],
+  ])
+
+test('development powers of 2^8 are these bytes, every time', async () => {
+  const [first, second] = [await unsafePowers(8), await unsafePowers(8)]
+  expect(equal(first, second)).toBe(true)
+  expect(toHex(sha256(first))).toBe('daca449e20c3154551d7bce3509fd4c9594464666e45bd65dd4617c2746edff9')
+})
+
+test('the file says unsafe in a section of its own', () => {
+  expect(new TextDecoder().decode(section(sections, 0x6373))).toContain('unsafe')
+})
+
+test('each power in G1 is tau times the one before, by pairings alone', () => {
+  const powers = points1(2)
+  expect(powers).toHaveLength(2 * N - 1)
+  expect(powers[0]).toEqual(ONE1)
+  const draw = draws(5)
+  const by = powers.slice(1).map(() => BigInt(draw()))
+  const lower = sumOf(by.map((value, i): Term => [powers[i], value]))
+  const upper = sumOf(by.map((value, i): Term => [powers[i + 1], value]))
+  expect(sameRatio(lower, upper, [ONE2, decodePowers(file).tau2])).toBe(true)
+  expect(sameRatio(lower, powers[1], [ONE2, decodePowers(file).tau2])).toBe(false)
+})
+
+test('powers in G2, alpha tau^i and beta tau^i agree with the powers in G1, by pairings alone', () => {
+  const [powers, squares, alphas, betas, [beta2]] = [points1(2), points2(3), points1(4), points1(5), points2(6)]
+  for (const list of [squares, alphas, betas]) expect(list).toHaveLength(N)
+  for (let i = 0; i < N; i++) {
+    expect(sameRatio(ONE1, powers[i], [ONE2, squares[i]])).toBe(true)
+    expect(sameRatio(alphas[0], alphas[i], [ONE2, squares[i]])).toBe(true)
+    expect(sameRatio(betas[0], betas[i], [ONE2, squares[i]])).toBe(true)
+  }
+  expect(sameRatio(ONE1, betas[0], [ONE2, beta2])).toBe(true)
+})
+
+test('the points that code knows development keys by are those of the file', () => {
+  const { tau2, alpha, beta2 } = decodePowers(file)
+  expect({ tau: tau2, alpha, beta: beta2 }).toEqual(DEVELOPMENT)
+  expect(alpha).toEqual(sumOf([[ONE1, SECRETS.alpha]]))
+})
+
+test('the Lagrange bases are the transforms of the powers, in every domain', () => {
+  const cases = [
+    [2, 12, POWER + 1],
+    [4, 14, POWER],
+    [5, 15, POWER],
+  ]
+  for (const [from, to, last] of cases) {
+    const [powers, bases] = [points1(from), points1(to)]
+    expect(bases).toHaveLength(2 ** (last + 1) - 1)
+    for (let k = 0; k <= last; k++) {
+      // sum over i of w^(i j) L_i = tau^j; the last power of the largest domain of tau is not in the file, and counts as zero
+      const [n, at, j] = [2 ** k, 2 ** k - 1, 2 ** k - 1]
+      const sum = sumOf(Array.from({ length: n }, (_, i): Term => [bases[at + i], rootOfUnity(k) ** BigInt(i * j)]))
+      expect(sum).toEqual(powers[j] ?? [0n, 0n])
+      if (n > 1) expect(sumOf(bases.slice(at, at + n).map((point): Term => [point, 1n]))).toEqual(powers[0])
+    }
+  }
+})
+
+test('the bases in G2 hold the same numbers as those in G1', () => {
+  const [inG1, inG2] = [points1(12), points2(13)]
+  inG2.forEach((point, i) => expect(sameRatio(ONE1, inG1[i], [ONE2, point])).toBe(true))
+})
+
+test('snarkjs prepares the same bases from the powers', async () => {
+  const prepared = await withCurve((snarkjs) => {
+    const { preparePhase2 } = snarkjs.powersOfTau as unknown as {
+      preparePhase2(from: Uint8Array, to: object): Promise<void>
+    }
+    return written((to) => preparePhase2(file, to))
+  })
+  const theirs = decodeSections(prepared, 'ptau')
+  for (const id of [1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15])
+    expect(equal(section(theirs, id), section(sections, id))).toBe(true)
+})
+
+test.each([0, 21, 1.5, NaN])('powers of 2^%s are refused', async (power) => {
+  await expect(unsafePowers(power)).rejects.toThrow('zk/powers-too-small')
+})
+
+test('a section that lacks a point is refused', () => {
+  for (const id of [2, 3, 4, 5, 6, 12, 13, 14, 15]) {
+    const short = [...sections].map(([key, body]): [number, Uint8Array] => [key, key === id ? body.slice(64) : body])
+    expect(() => decodePowers(encodeSections('ptau', short))).toThrow('zk/bad-file')
+    const without = [...sections].filter(([key]) => key !== id)
+    expect(() => decodePowers(encodeSections('ptau', without))).toThrow('zk/bad-file')
+  }
+})
+
+test('a file cut anywhere, of another kind or with bytes behind it is refused', () => {
+  for (let length = 0; length < file.length; length += 97)
+    expect(() => decodePowers(file.subarray(0, length))).toThrow('zk/bad-file')
+  expect(() => decodePowers(concat(file, Uint8Array.of(0)))).toThrow('zk/bad-file')
+  expect(() => decodePowers(concat(utf8('zkey'), file.subarray(4)))).toThrow('zk/bad-file')
+})
+
+test('a point beside the curve is found in a section of points', () => {
+  const bytes = section(sections, 12).slice()
+  demandPoints(bytes, 'a test')
+  bytes[64 * 7] ^= 1
+  expect(() => demandPoints(bytes, 'a test')).toThrow('point 7 of a test (zk/not-on-curve)')
+  bytes.fill(255, 64, 96)
+  expect(() => demandPoints(bytes, 'a test')).toThrow('zk/not-in-field')
+})
+
+test('the threads of the curve start once for work inside of work', async () => {
+  const threads = () => (globalThis as unknown as { curve_bn128: Curve | null }).curve_bn128
+  await withCurve(async () => {
+    const before = threads()
+    await withCurve(async () => {})
+    expect(threads()).toBe(before)
+  })
+  expect(threads() ?? null).toBeNull()
+})
