@@ -171,7 +171,8 @@ export const LITTLE: Readonly<Record<string, (n: number) => Little>> = {
     const joined = s.b.concat([cut, s.b.expand(s.int(2), [1, 3])], 0)
     const picked = s.b.gather(joined, s.b.ints([2, 0, 0]), 0)
     const each = s.b.op('GatherElements', [x, s.b.constant(tensor('int64', [1, 3], [1n, 0n, 1n]))], { axis: 0 })
-    return s.finish(s.b.add(picked, s.b.slice(x, 0, { start: 0, end: 1 })), s.b.neg(each))
+    const first = s.b.slice(x, 0, { start: 0, end: 1 })
+    return s.finish(s.b.add(picked, first), s.b.neg(each), s.b.expand(first, [2, 3]))
   },
   'squared-loss gradient and SGD update': () => {
     const s = new Sketch()
@@ -183,7 +184,7 @@ export const LITTLE: Readonly<Record<string, (n: number) => Little>> = {
 }
 
 /** A product large enough for Freivalds' check, its result cut by a bias of wires and a shift. */
-export function checkedProduct({ m = 24, k = 24, n = 24 } = {}): Little {
+export function checkedProduct({ m = 8, k = 64, n = 8 } = {}): Little {
   const s = new Sketch()
   const [x, w] = [s.input('x', [m, k], range(-8, 7)), s.input('w', [k, n], range(-8, 7))]
   const bias = s.input('b', [n], range(-128, 127))

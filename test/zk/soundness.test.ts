@@ -49,10 +49,10 @@ describe('a witness leaves no freedom once the inputs are given', () => {
   })
 
   test('a product under Freivalds’ check: every changed wire breaks a constraint, no direction is free', async () => {
-    const little = checkedProduct({ m: 24, k: 24, n: 24 })
+    const little = checkedProduct()
     const built = await buildLittle(little)
     const witness = built.generator.witness(signalsOf(little, drawInputs(little, draws(12))))
-    expect(built.system.constraints.length).toBeLessThan(24 ** 3 + 24 * 24 * 12 + 24 * 24 * 8)
+    expect([...built.wires.keys()].some((name) => name.startsWith('folded_'))).toBe(true)
     expect(survivors(built.system, witness, inputWires(built, little))).toEqual([])
     expect(freeDirections(built.system, witness, inputWires(built, little))).toEqual([])
   }, 60_000)
