@@ -172,7 +172,7 @@ export const LITTLE: Readonly<Record<string, (n: number) => Little>> = {
     const picked = s.b.gather(joined, s.b.ints([2, 0, 0]), 0)
     const each = s.b.op('GatherElements', [x, s.b.constant(tensor('int64', [1, 3], [1n, 0n, 1n]))], { axis: 0 })
     const first = s.b.slice(x, 0, { start: 0, end: 1 })
-    return s.finish(s.b.add(picked, first), s.b.neg(each), s.b.expand(first, [2, 3]))
+    return s.finish(s.b.add(picked, first), s.b.neg(each), s.b.add(s.b.expand(first, [2, 3]), x))
   },
   'squared-loss gradient and SGD update': () => {
     const s = new Sketch()
