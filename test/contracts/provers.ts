@@ -4,7 +4,7 @@
  */
 import { perceptron, type Model } from '../../bench/zk-models.js'
 import { tensor, type Tensor } from '../../src/core/tensor.js'
-import { linearStep } from '../../src/quantize/index.js'
+import { Builder } from '../../src/exact/builder.js'
 import { reference } from '../../src/runtime/reference.js'
 import { formOf, type ClaimForm } from '../../src/zk/bind.js'
 import { circuitOf, type Circuit } from '../../src/zk/circuit.js'
@@ -46,11 +46,23 @@ async function proverOf(model: Model, baked: boolean): Promise<Prover> {
 /** A dense layer from 3 int8 to 2 int64; another seed is another model of the same shape. */
 export const denseProver = (seed = 1): Promise<Prover> => proverOf(perceptron([3, 2], { seed }), true)
 
-/** A step of linear regression with one weight and a bias, two samples. */
-export const stepProver = (): Promise<Prover> => proverOf(linearStep({ batch: 2, features: 1 }), false)
+/** The least step that trains: two weights, less what comes in. */
+function descent(): Model {
+  const b = new Builder()
+  const w = b.parameter('w', tensor('int64', [2], [500n, -700n]))
+  const x = b.input('x', { dtype: 'int8', dims: [2] })
+  const { program } = b.finish({ outputs: [], carries: [[w, b.sub(w, b.cast(x, 'int64'))]] })
+  return { program, state: [w.initial!], given: { w: { lo: -(1n << 15n), hi: (1n << 15n) - 1n } } }
+}
 
-/** int8, of the first dimensions that the layer takes. */
+/** A training step with its weights committed. */
+export const stepProver = (): Promise<Prover> => proverOf(descent(), false)
+
+/** Three int8: what the layer takes. */
 export const image = (...values: readonly number[]): Tensor => tensor('int8', [1, values.length], values)
+
+/** Two int8: what the step takes. */
+export const gradient = (...values: readonly number[]): Tensor => tensor('int8', [values.length], values)
 
 /** Runs the program once. */
 export async function ran({ model }: Prover, inputs: readonly Tensor[], state = model.state): Promise<Ran> {
