@@ -2,11 +2,11 @@
  * Keys: set-up, contributions, development keys, and the check of keys that others made.
  * @module
  */
-import { equal, fromHex, toHex, utf8 } from '../core/bytes.js'
+import { equal, toHex, utf8 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { sha256, sha256Of } from '../core/sha256.js'
 import { loggerFor, withCurve, written, type Progress } from './curve.js'
-import { decodePowers, unsafePowers, type Powers } from './powers.js'
+import { checkPowers, decodePowers, demandHash, unsafePowers, type Powers } from './powers.js'
 import { decodeSystem, type Combination, type Constraint } from './r1cs.js'
 import { demandPoints, encodeSections, marked, section, unmarkedSections } from './sections.js'
 import { demandSound, PUBLICS, type Allowance, type Scheme, type VerificationKey } from './verification-key.js'
@@ -187,7 +187,8 @@ export interface CheckOptions extends Allowance {
 
 /**
  * Checks a key that others made: it is of this circuit and these powers of tau, every contribution follows from the one before, at
- * least one of them is a secret, and the files are the pinned ones. What no check can show: that a contributor forgot the secret.
+ * least one of them is a secret, and the files are the pinned ones. Powers of tau without a pin are checked too ({@link checkPowers}),
+ * which takes long: pin them. What no check can show: that a contributor forgot the secret.
  * Cost: that of set-up, and about half as much again.
  * @throws Fault `zk/wrong-hash`, `zk/powers-too-small`, `zk/forgeable-key`, `zk/no-contribution`, `zk/unsafe-key`, all before any
  * heavy work; `zk/wrong-key` where anything differs; `zk/bad-file`, `zk/bad-r1cs`, `zk/not-on-curve`, `zk/not-in-field`.
@@ -201,6 +202,7 @@ export async function checkKey(zkey: Uint8Array, options: CheckOptions): Promise
   const secret = verification.scheme === 'plonk' || contributions.some(({ beacon }) => !beacon)
   const counts = secret || verification.setUp === 'unsafe'
   demand(counts, 'zk/no-contribution', () => 'beacons alone, whose secrets are public')
+  await checkPowers(powers, { pin: pins.powers, allowUnsafe, progress })
   const first = await setUp(r1cs, powers, { scheme: verification.scheme, progress })
   if (verification.scheme === 'plonk') demandSameFile(first, zkey)
   else await demandFollows({ first, powers, zkey }, progress)
@@ -208,15 +210,8 @@ export async function checkKey(zkey: Uint8Array, options: CheckOptions): Promise
 }
 
 function demandPins(files: Readonly<Record<keyof Pins, Uint8Array>>, pins: Pins): void {
-  for (const name of ['zkey', 'powers', 'r1cs'] as const) {
-    const pin = pins[name]
-    if (pin === undefined) continue
-    const found = sha256(files[name])
-    demand(equal(found, fromHex(pin, 32)), 'zk/wrong-hash', () => `another file of ${name}`, {
-      expected: pin,
-      found: toHex(found),
-    })
-  }
+  for (const name of ['zkey', 'powers', 'r1cs'] as const)
+    if (pins[name] !== undefined) demandHash(files[name], pins[name], name)
 }
 
 const withoutMark = (zkey: Uint8Array): Uint8Array => encodeSections('zkey', unmarkedSections(zkey, 'zkey'))

@@ -6,13 +6,25 @@
  * Source: the .ptau format of snarkjs 0.7.
  * @module
  */
-import { utf8 } from '../core/bytes.js'
+import { fromHex, toHex, utf8 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
+import { sha256 } from '../core/sha256.js'
 import { shortHash } from './commit.js'
 import { inverse, ORDER, power as raise, rootOfUnity } from './field.js'
-import { loadSnarkjs, type Progress } from './curve.js'
-import { MODULUS, ONE1, ONE2, type G1, type G2 } from './points.js'
-import { encodeSections, decodeSections, MARK_SECTION, Reader, section, UNSAFE_MARK, uint32 } from './sections.js'
+import { loadSnarkjs, loggerFor, withCurve, type Progress } from './curve.js'
+import { MODULUS, ONE1, ONE2, samePoint, type G1, type G2 } from './points.js'
+import {
+  demandPoints,
+  encodeSections,
+  decodeSections,
+  isBeacon,
+  MARK_SECTION,
+  Reader,
+  section,
+  UNSAFE_MARK,
+  uint32,
+} from './sections.js'
+import { DEVELOPMENT, type Allowance } from './verification-key.js'
 
 const secret = (name: string): bigint => shortHash(utf8(`countersign unsafe development ${name} 1`))
 
@@ -232,38 +244,119 @@ async function bases(): Promise<[Base, Base]> {
 export interface Powers {
   /** Circuits of up to 2^power constraints. */
   readonly power: number
-  /** tau G2, tau G1, alpha G1, beta G1, beta G2. */
-  readonly tau2: G2
+  /** Parties that put secrets in, and how many of them are public beacons. */
+  readonly contributions: number
+  readonly beacons: number
+  /** tau G1, tau G2, alpha G1, beta G2. */
   readonly tau1: G1
+  readonly tau2: G2
   readonly alpha: G1
-  readonly beta1: G1
-  readonly beta2: G2
+  readonly beta: G2
 }
 
-const most = (power: number): number[] => [2 ** (power + 1) - 1, 2 ** power]
+/** The largest domain of the curve, 2^28, holds the powers of circuits half as large. */
+const [MOST_READ, MOST_CEREMONY, MOST_CONTRIBUTIONS] = [27, 28, 1000]
 
 /**
  * Reads a file of powers of tau prepared for set-up. Lengths of all sections must be those of its power, so that no point is
- * missing. That its points are powers of one tau is not checked here.
+ * missing. That its points are powers of one tau, and who contributed, is not checked here but in {@link checkPowers}.
  * @throws Fault `zk/bad-file`, `zk/not-on-curve`, `zk/not-in-field`.
  */
 export function decodePowers(bytes: Uint8Array): Powers {
   const sections = decodeSections(bytes, 'ptau')
-  const head = new Reader(section(sections, 1, 44))
-  demand(head.uint32() === 32 && head.word() === MODULUS, 'zk/bad-file', () => 'powers of tau of another curve')
-  const power = head.uint32()
-  demand(power >= 1 && power <= 27, 'zk/bad-file', () => `powers of tau for 2^${power}`)
-  const [twice, n] = most(power)
-  const lengths = { 2: 64 * twice, 3: 128 * n, 4: 64 * n, 5: 64 * n, 6: 128 }
-  const bases = { 12: 64 * (4 * n - 1), 13: 128 * twice, 14: 64 * twice, 15: 64 * twice }
-  for (const [id, length] of Object.entries({ ...lengths, ...bases })) section(sections, Number(id), length)
-  const point = (id: number, from: number, to: number) => new Reader(section(sections, id).subarray(from, to))
-  return {
+  const power = powerIn(section(sections, 1, 44))
+  for (const [id, length] of lengthsFor(power)) section(sections, id, length)
+  const at = (id: number, from: number) => new Reader(section(sections, id).subarray(from))
+  return Object.freeze({
     power,
-    tau1: point(2, 64, 128).g1(),
-    tau2: point(3, 128, 256).g2(),
-    alpha: point(4, 0, 64).g1(),
-    beta1: point(5, 0, 64).g1(),
-    beta2: point(6, 0, 128).g2(),
+    ...contributionsOf(section(sections, 7)),
+    tau1: at(2, 64).g1(),
+    tau2: at(3, 128).g2(),
+    alpha: at(4, 0).g1(),
+    beta: at(6, 0).g2(),
+  })
+}
+
+function powerIn(header: Uint8Array): number {
+  const head = new Reader(header)
+  demand(head.uint32() === 32 && head.word() === MODULUS, 'zk/bad-file', () => 'powers of tau of another curve')
+  const [power, ceremony] = [head.uint32(), head.uint32()]
+  const fits = power >= 1 && power <= MOST_READ && ceremony >= power && ceremony <= MOST_CEREMONY
+  demand(fits, 'zk/bad-file', () => `powers of tau for 2^${power} of 2^${ceremony}`)
+  return power
+}
+
+/** Lengths of the sections of points. */
+function lengthsFor(power: number): [number, number][] {
+  const n = 2 ** power
+  const powers: [number, number][] = [
+    [2, 64 * (2 * n - 1)],
+    [3, 128 * n],
+    [4, 64 * n],
+    [5, 64 * n],
+    [6, 128],
+  ]
+  return [...powers, [12, 64 * (4 * n - 1)], [13, 128 * (2 * n - 1)], [14, 64 * (2 * n - 1)], [15, 64 * (2 * n - 1)]]
+}
+
+/** Points after a contribution, its public key (6 points of G1, 3 of G2), a hash in the making, and the next challenge. */
+const CONTRIBUTION = 3 * 64 + 2 * 128 + 6 * 64 + 3 * 128 + 216 + 64
+
+function contributionsOf(bytes: Uint8Array): Pick<Powers, 'contributions' | 'beacons'> {
+  const reader = new Reader(bytes)
+  const contributions = reader.uint32()
+  demand(contributions <= MOST_CONTRIBUTIONS, 'zk/bad-file', () => 'too many contributions')
+  let beacons = 0
+  for (let i = 0; i < contributions; i++) {
+    reader.bytes(CONTRIBUTION)
+    if (isBeacon(reader)) beacons++
   }
+  reader.end()
+  return { contributions, beacons }
+}
+
+/** SHA-256 of a whole file, as 64 hexadecimal digits. @throws Fault `zk/wrong-hash` where the file is another. */
+export function demandHash(bytes: Uint8Array, pin: string, name: string): void {
+  const [found, expected] = [toHex(sha256(bytes)), toHex(fromHex(pin, 32))]
+  demand(found === expected, 'zk/wrong-hash', () => `another file of ${name}`, { expected, found })
+}
+
+/** What powers of tau are checked against. */
+export interface CheckPowersOptions extends Allowance {
+  /** SHA-256 of the whole file. With it the file is believed; without, every point and contribution is checked. */
+  readonly pin?: string
+  readonly progress?: Progress
+}
+
+/**
+ * Powers of tau that others made: known by their hash, or checked by pairings (all are powers of one tau, and each contribution follows
+ * from the one before). What no check can show: that one of the contributors forgot the secret. Name the hash of a ceremony you trust.
+ * Cost: with a pin that of SHA-256; without, minutes beyond 2^12, and for a part of the ceremony of 2^28 its first challenge
+ * (100 GB) is hashed.
+ * @throws Fault `zk/wrong-hash`, `zk/bad-file`, `zk/unsafe-key` (the development powers, unless allowed), `zk/no-contribution`,
+ * `zk/wrong-key` where points or contributions do not follow.
+ */
+export async function checkPowers(bytes: Uint8Array, options: CheckPowersOptions = {}): Promise<Powers> {
+  const { pin, allowUnsafe = false, progress } = options
+  if (pin !== undefined) demandHash(bytes, pin, 'powers')
+  const powers = decodePowers(bytes)
+  const unsafe = isDevelopmentPowers(bytes, powers)
+  demand(allowUnsafe || !unsafe, 'zk/unsafe-key', () => 'unsafe development powers: their secrets are public')
+  if (unsafe || pin !== undefined) return powers
+  demand(powers.contributions > powers.beacons, 'zk/no-contribution', () => 'nobody put a secret into these powers')
+  for (const id of [2, 4, 5, 12, 14, 15]) demandPoints(section(decodeSections(bytes, 'ptau'), id), `section ${id}`)
+  const lines: string[] = []
+  const logger = loggerFor((line) => (lines.push(line), progress?.(line)))
+  const holds = await withCurve(({ powersOfTau }) => powersOfTau.verify(bytes, logger))
+  demand(holds === true, 'zk/wrong-key', () => `powers that do not follow: ${lines.at(-1)}`)
+  return powers
+}
+
+function isDevelopmentPowers(bytes: Uint8Array, { tau2, alpha, beta }: Powers): boolean {
+  const known = [
+    samePoint(tau2, DEVELOPMENT.tau),
+    samePoint(alpha, DEVELOPMENT.alpha),
+    samePoint(beta, DEVELOPMENT.beta),
+  ]
+  return known.includes(true) || decodeSections(bytes, 'ptau').has(MARK_SECTION)
 }

@@ -150,6 +150,34 @@ export class Reader {
   }
 }
 
+/** Rounds of hashing that a beacon may ask for: 2^20 take seconds; more would let a file keep its reader busy without end. */
+const MOST_ROUNDS = 20
+
+/**
+ * What stands at the end of every contribution, in keys and in powers of tau: its kind, and parameters in rising order (1 name,
+ * 2 exponent of the rounds, 3 beacon). True for a public beacon, which is no secret.
+ */
+export function isBeacon(reader: Reader): boolean {
+  const kind = reader.uint32()
+  demand(kind <= 1, 'zk/bad-file', () => 'an unknown kind of contribution')
+  const parameters = parametersOf(new Reader(reader.bytes(reader.uint32())))
+  demand(kind === 0 || (parameters.has(2) && parameters.has(3)), 'zk/bad-file', () => 'a beacon without parameters')
+  return kind === 1
+}
+
+function parametersOf(reader: Reader): Set<number> {
+  const found = new Set<number>()
+  for (let last = 0; reader.left > 0;) {
+    const kind = reader.uint8()
+    demand(kind > last && kind <= 3, 'zk/bad-file', () => 'parameters of a contribution out of order')
+    const value = reader.uint8()
+    if (kind === 2) demand(value <= MOST_ROUNDS, 'zk/bad-file', () => `a beacon of 2^${value} rounds`)
+    else reader.bytes(value)
+    found.add((last = kind))
+  }
+  return found
+}
+
 function wordAt(view: DataView, at: number): bigint {
   let word = 0n
   for (let k = 3; k >= 0; k--) word = (word << 64n) | view.getBigUint64(at + 8 * k, true)

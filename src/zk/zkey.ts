@@ -9,7 +9,7 @@
 import { demand } from '../core/faults.js'
 import { inverse, ORDER } from './field.js'
 import { MODULUS, type G1 } from './points.js'
-import { decodeSections, MARK_SECTION, Reader, section, type Sections } from './sections.js'
+import { decodeSections, isBeacon, MARK_SECTION, Reader, section, type Sections } from './sections.js'
 import {
   groth16Points,
   isDevelopment,
@@ -35,8 +35,6 @@ export interface ZkeyHeader {
   readonly verification: VerificationKey
 }
 
-/** Rounds of hashing that a beacon may ask for: 2^20 take seconds; more would let a file keep its reader busy without end. */
-const MOST_ROUNDS = 20
 const MOST_CONTRIBUTIONS = 1000
 const SCHEMES: Readonly<Record<number, Scheme>> = { 1: 'groth16', 2: 'plonk' }
 
@@ -119,25 +117,7 @@ function contributionOf(reader: Reader): Contribution {
   for (let i = 0; i < 3; i++) reader.g1() // delta after, s, s x
   reader.g2()
   reader.bytes(64) // hash of all that came before
-  const kind = reader.uint32()
-  demand(kind <= 1, 'zk/bad-file', () => 'an unknown kind of contribution')
-  const parameters = parametersOf(new Reader(reader.bytes(reader.uint32())))
-  demand(kind === 0 || (parameters.has(2) && parameters.has(3)), 'zk/bad-file', () => 'a beacon without parameters')
-  return { beacon: kind === 1 }
-}
-
-/** Parameters in rising order: 1 name, 2 exponent of the rounds, 3 beacon. */
-function parametersOf(reader: Reader): Set<number> {
-  const found = new Set<number>()
-  for (let last = 0; reader.left > 0;) {
-    const kind = reader.uint8()
-    demand(kind > last && kind <= 3, 'zk/bad-file', () => 'parameters of a contribution out of order')
-    const value = reader.uint8()
-    if (kind === 2) demand(value <= MOST_ROUNDS, 'zk/bad-file', () => `a beacon of 2^${value} rounds`)
-    else reader.bytes(value)
-    found.add((last = kind))
-  }
-  return found
+  return { beacon: isBeacon(reader) }
 }
 
 /** 2^-256 modulo the order: scalars stand in files as k 2^256. */

@@ -1,13 +1,14 @@
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { concat, equal, toHex, utf8 } from '../../src/core/bytes.js'
 import { sha256 } from '../../src/core/sha256.js'
 import { withCurve, written, type Curve } from '../../src/zk/curve.js'
 import { rootOfUnity } from '../../src/zk/field.js'
 import { negate, ONE1, ONE2, pairingsCancel, sumOf, type G1, type G2, type Term } from '../../src/zk/points.js'
-import { decodePowers, SECRETS, unsafePowers } from '../../src/zk/powers.js'
+import { checkPowers, decodePowers, SECRETS, unsafePowers } from '../../src/zk/powers.js'
 import { decodeSections, demandPoints, encodeSections, Reader, section, type Sections } from '../../src/zk/sections.js'
 import { DEVELOPMENT } from '../../src/zk/verification-key.js'
 import { draws } from '../../bench/zk-models.js'
+import { ceremonyPowers } from './tiny.js'
 
 const POWER = 4
 const N = 2 ** POWER
@@ -68,8 +69,8 @@ test('powers in G2, alpha tau^i and beta tau^i agree with the powers in G1, by p
 })
 
 test('the points that code knows development keys by are those of the file', () => {
-  const { tau2, alpha, beta2 } = decodePowers(file)
-  expect({ tau: tau2, alpha, beta: beta2 }).toEqual(DEVELOPMENT)
+  const { tau2, alpha, beta } = decodePowers(file)
+  expect({ tau: tau2, alpha, beta }).toEqual(DEVELOPMENT)
   expect(alpha).toEqual(sumOf([[ONE1, SECRETS.alpha]]))
 })
 
@@ -146,4 +147,72 @@ test('the threads of the curve start once for work inside of work', async () => 
     expect(threads()).toBe(before)
   })
   expect(threads() ?? null).toBeNull()
+})
+
+describe('powers of a ceremony', () => {
+  let real: Uint8Array
+  beforeAll(async () => {
+    real = await ceremonyPowers()
+  })
+
+  /** The file with a section changed. */
+  const altered = (id: number, change: (bytes: Uint8Array) => Uint8Array | void): Uint8Array =>
+    encodeSections(
+      'ptau',
+      [...decodeSections(real, 'ptau')].map(([key, body]): [number, Uint8Array] => {
+        const copy = body.slice()
+        return [key, key === id ? (change(copy) ?? copy) : body]
+      }),
+    )
+
+  test('pass when every point and contribution is checked, or when their hash is the pinned one', async () => {
+    const powers = await checkPowers(real)
+    expect(powers).toMatchObject({ power: 4, contributions: 2, beacons: 0 })
+    expect(await checkPowers(real, { pin: toHex(sha256(real)) })).toEqual(powers)
+    await expect(checkPowers(real, { pin: '00'.repeat(32) })).rejects.toThrow('zk/wrong-hash')
+  })
+
+  test('in which a point is another one are refused, in any section', async () => {
+    for (const [id, size] of Object.entries({ 2: 64, 3: 128, 4: 64, 5: 64, 6: 128, 12: 64, 13: 128, 14: 64, 15: 64 })) {
+      const other = section(decodeSections(file, 'ptau'), Number(id)).slice(-size) // a point of other powers
+      const changed = altered(Number(id), (bytes) => bytes.set(other, bytes.length - size))
+      await expect(checkPowers(changed), `section ${id}`).rejects.toThrow(/zk\/(wrong-key|unsafe-key)/)
+      const none = altered(Number(id), (bytes) => void bytes.fill(0, bytes.length - size))
+      await expect(checkPowers(none), `section ${id}`).rejects.toThrow(/zk\/(wrong-key|not-on-curve)/)
+    }
+  }, 120_000)
+
+  test('that nobody contributed to are refused', async () => {
+    await expect(checkPowers(altered(7, () => new Uint8Array(4)))).rejects.toThrow('zk/no-contribution')
+  })
+
+  test('whose contributions were changed are refused', async () => {
+    for (const at of [4, 200, 700, 1500]) {
+      const changed = altered(7, (bytes) => void (bytes[at] ^= 1))
+      await expect(checkPowers(changed)).rejects.toThrow(/zk\/(wrong-key|prover-failed|bad-file)/)
+    }
+  })
+
+  test('of a domain beyond the curve, or of more contributions than there are, are refused at once', () => {
+    const lying = (at: number, value: number) =>
+      altered(1, (bytes) => new DataView(bytes.buffer).setUint32(at, value, true))
+    for (const value of [0, 3, 28, 64, 2 ** 32 - 1]) expect(() => decodePowers(lying(36, value))).toThrow('zk/bad-file')
+    for (const value of [0, 3, 29, 2 ** 32 - 1]) expect(() => decodePowers(lying(40, value))).toThrow('zk/bad-file')
+    for (const count of [1, 3, 999, 2 ** 32 - 1])
+      expect(() => decodePowers(altered(7, (bytes) => new DataView(bytes.buffer).setUint32(0, count, true)))).toThrow(
+        'zk/bad-file',
+      )
+  })
+})
+
+test('development powers are refused unless they are allowed, with their mark or without', async () => {
+  const unmarked = encodeSections(
+    'ptau',
+    [...sections].filter(([id]) => id !== 0x6373),
+  )
+  for (const bytes of [file, unmarked]) {
+    await expect(checkPowers(bytes)).rejects.toThrow('zk/unsafe-key')
+    await expect(checkPowers(bytes, { pin: toHex(sha256(bytes)) })).rejects.toThrow('zk/unsafe-key')
+    expect((await checkPowers(bytes, { allowUnsafe: true })).power).toBe(POWER)
+  }
 })
