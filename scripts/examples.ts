@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** What the others import. */
-const PARTS = ['digits', 'learning', 'ledger', 'liar', 'networks', 'pictures', 'words']
+const PARTS = ['digits', 'integer-digits', 'learning', 'ledger', 'liar', 'networks', 'pictures', 'words']
 /** Every other file. */
 const EXAMPLES = readdirSync(`${root}examples`)
   .map((file) => file.replace(/\.ts$/, ''))

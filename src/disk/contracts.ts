@@ -11,7 +11,7 @@ const ARTIFACTS = new URL('../../contracts/artifacts/', import.meta.url)
 
 /** The code of a contract by its name, for `Deployment.deploy` and `Deployment.verify`. @throws Fault `chain/no-contract`. */
 export async function codeOf(contract: string): Promise<ContractCode> {
-  demand(/^[A-Za-z]+$/.test(contract), 'chain/no-contract', () => 'not a name of a contract', { found: contract })
+  demand(/^[A-Za-z0-9]+$/.test(contract), 'chain/no-contract', () => 'not a name of a contract', { found: contract })
   try {
     return JSON.parse(await readFile(new URL(`${contract}.json`, ARTIFACTS), 'utf8')) as ContractCode
   } catch (cause) {

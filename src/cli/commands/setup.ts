@@ -24,6 +24,7 @@ import { sha256 } from '../../core/sha256.js'
 import { compile } from '../../zk/compile.js'
 import {
   checkKey,
+  provingKeyOf,
   contribute as contributeTo,
   setUp,
   unsafeKey,
@@ -31,7 +32,9 @@ import {
   type Scheme,
   type VerificationKey,
 } from '../../zk/keys.js'
-import { unsafePowers } from '../../zk/powers.js'
+import { samePoint } from '../../zk/points.js'
+import { decodePowers, unsafePowers } from '../../zk/powers.js'
+import { DEVELOPMENT } from '../../zk/verification-key.js'
 import { budgetLines, budgetOf } from '../budget.js'
 import { command } from '../command.js'
 import { read } from '../files.js'
@@ -235,11 +238,29 @@ function demandKeyWords({ unsafe, powers, powersHash, key, keyHash }: KeyWords):
 async function kitOf(drafted: Drafted, options: KeyWords): Promise<Kit> {
   return withProgress('setup', async ({ report }) => {
     const { circuit, choice } = drafted
+    const powers = await powersOf(drafted, options)
     report(0, 2, 'compiling')
     const { r1cs, wasm } = await compile(circuit)
     report(1, 2, 'making keys')
-    return { ...drafted, r1cs, wasm, ...(await keysOf(r1cs, options, choice.scheme)) }
+    return { ...drafted, r1cs, wasm, ...(await keysOf(r1cs, { ...options, powers }, choice.scheme)) }
   })
+}
+
+/** The powers of tau, looked at before anything takes long. */
+async function powersOf({ circuit, choice }: Drafted, words: KeyWords): Promise<Uint8Array | undefined> {
+  if (words.powers === undefined) return undefined
+  const powers = await pinned(words.powers, words.powersHash)
+  const { power, alpha } = decodePowers(powers)
+  const needed = budgetOf(circuit, choice.scheme).power
+  demand(needed <= power, 'zk/powers-too-small', () => 'the circuit is larger than the powers of tau', {
+    expected: `2^${needed}`,
+    found: `2^${power}`,
+  })
+  const known = samePoint(alpha, DEVELOPMENT.alpha)
+  demand(!known || words.unsafe === true, 'zk/unsafe-key', () => 'these are the unsafe development powers of tau', {
+    hint: '--unsafe says that you know',
+  })
+  return powers
 }
 
 interface Keys {
@@ -247,17 +268,16 @@ interface Keys {
   readonly verification: VerificationKey | undefined
 }
 
-async function keysOf(r1cs: Uint8Array, words: KeyWords, scheme: Scheme): Promise<Keys> {
-  const { unsafe, powers: file } = words
-  if (file === undefined) return unsafeKey(r1cs, { scheme })
-  const powers = await pinned(file, words.powersHash)
-  if (words.key !== undefined) {
-    const zkey = await pinned(words.key, words.keyHash)
-    return checkKey(zkey, { r1cs, powers, allowUnsafe: unsafe })
-  }
+/** How keys are made, with the powers of tau that were read. */
+type Making = Omit<KeyWords, 'powers'> & { readonly powers: Uint8Array | undefined }
+
+async function keysOf(r1cs: Uint8Array, making: Making, scheme: Scheme): Promise<Keys> {
+  const { unsafe, powers, key, keyHash } = making
+  if (powers === undefined) return unsafeKey(r1cs, { scheme })
+  if (key !== undefined) return checkKey(await pinned(key, keyHash), { r1cs, powers, allowUnsafe: unsafe })
   if (unsafe === true) return unsafeKey(r1cs, { scheme, powers })
   const zkey = await setUp(r1cs, powers, { scheme })
-  return scheme === 'plonk' ? checkKey(zkey, { r1cs, powers }) : { zkey, verification: undefined }
+  return scheme === 'plonk' ? provingKeyOf(zkey) : { zkey, verification: undefined }
 }
 
 /** A file, compared with the hash that was told for it. */
