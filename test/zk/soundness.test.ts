@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { fold } from '../../src/zk/commit.js'
+import { Draft } from '../../src/zk/draft.js'
 import { ORDER, reduce } from '../../src/zk/field.js'
 import { firstBroken, holds } from '../../src/zk/r1cs.js'
 import { draws } from '../../bench/zk-models.js'
-import { build, buildLittle, drawInputs, inputWires, signalsOf, type Built } from './bare.js'
+import { allBlocks, build, buildLittle, drawInputs, inputWires, signalsOf, type Built } from './bare.js'
 import { LITTLE, checkedProduct, type Little } from './ops.js'
 import { freeDirections, freeInverses, survivors } from './soundness.js'
 
@@ -107,6 +108,19 @@ describe('ranges end where they should', () => {
     const forged = [...witness]
     for (let k = 0; k < n - 1; k++) forged[built.wires.get(`low[0][${k}]`)!] = ((value + ORDER) >> BigInt(k)) & 1n
     expect(firstBroken(built.system, forged)).toBeDefined()
+  })
+
+  test('254 bits would have two forms of small numbers, which is why no decomposition is that long', async () => {
+    const [value, n] = [5n, 254]
+    const built = await alone(`Bits(1, ${n}, 0)`)
+    const witness = built.generator.witness({ in: [value] })
+    const alias = [...witness]
+    for (let k = 0; k < n - 1; k++) alias[built.wires.get(`low[0][${k}]`)!] = ((value + ORDER) >> BigInt(k)) & 1n
+    expect(firstBroken(built.system, alias)).toBeUndefined()
+    const draft = new Draft(await allBlocks())
+    const wide = { name: 'x', size: 1, lo: 0n, hi: (1n << 251n) - 1n, terms: 1 }
+    expect(() => draft.bits(wide)).toThrow('zk/unsupported')
+    expect(draft.bits({ ...wide, hi: (1n << 250n) - 1n }).count).toBe(250)
   })
 
   test('an input beyond its range has no witness', async () => {
