@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { SETTINGS } from '../../scripts/contracts.js'
 import {
   Jobs,
   Proofs,
@@ -17,12 +15,12 @@ import { codeOf } from '../../src/disk/contracts.js'
 import type { Address } from '../../src/receipt/fields.js'
 import * as Job from '../../src/receipt/job.js'
 import * as Policy from '../../src/receipt/policy.js'
-import { solidityVerifier } from '../../src/zk/export.js'
 import { contribute, provingKeyOf, unsafeKey, type Groth16Key, type ProvingKey } from '../../src/zk/keys.js'
 import { prove } from '../../src/zk/prove.js'
 import type { Publics } from '../../src/zk/publics.js'
 import { verificationKey } from '../../src/zk/verification-key.js'
 import { startNode, type EvmNode } from '../contracts/node.js'
+import { writtenVerifier } from '../contracts/written.js'
 import { fill } from '../receipt/samples.js'
 import { tiny, type Tiny } from '../zk/tiny.js'
 import { ALICE, ANYBODY, DAY, REQUESTER, addressOf, worldOn, type World } from './world.js'
@@ -143,7 +141,7 @@ describe('a verifier of PLONK proofs', () => {
   let written: { bytecode: string; deployedBytecode: string }
   beforeAll(async () => {
     own = await unsafeKey(circuit.r1cs, { scheme: 'plonk' })
-    written = compiled(await solidityVerifier(own))
+    written = await writtenVerifier(own)
   }, 60_000)
 
   test('asks the contract that was written for its key, and pays by its proofs', async () => {
@@ -161,19 +159,3 @@ describe('a verifier of PLONK proofs', () => {
     expect(fault?.code).toBe('zk/unsupported')
   })
 })
-
-/** Compiles what snarkjs wrote, with the settings of our contracts. */
-function compiled(source: string): { bytecode: string; deployedBytecode: string } {
-  const solc = createRequire(import.meta.url)('solc') as { compile(input: string): string }
-  const outputSelection = { '*': { '*': ['evm.bytecode.object', 'evm.deployedBytecode.object'] } }
-  const input = {
-    language: 'Solidity',
-    sources: { 'written.sol': { content: source } },
-    settings: { ...SETTINGS, outputSelection },
-  }
-  const output = JSON.parse(solc.compile(JSON.stringify(input))) as {
-    contracts: Record<string, { PlonkVerifier: { evm: Record<'bytecode' | 'deployedBytecode', { object: string }> } }>
-  }
-  const { bytecode, deployedBytecode } = output.contracts['written.sol'].PlonkVerifier.evm
-  return { bytecode: `0x${bytecode.object}`, deployedBytecode: `0x${deployedBytecode.object}` }
-}

@@ -1,16 +1,15 @@
-import { createRequire } from 'node:module'
 import { ContractFactory, Interface, type Contract, type InterfaceAbi } from 'ethers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { SETTINGS, readArtifact } from '../../scripts/contracts.js'
+import { readArtifact } from '../../scripts/contracts.js'
 import { toHex } from '../../src/core/bytes.js'
 import { ORDER } from '../../src/zk/field.js'
 import { contribute, provingKeyOf, unsafeKey, type Groth16Key, type ProvingKey } from '../../src/zk/keys.js'
 import { MODULUS, negate, type G1 } from '../../src/zk/points.js'
-import { solidityVerifier } from '../../src/zk/export.js'
 import { prove, publicWords, verifyProof, type Proof } from '../../src/zk/prove.js'
 import { tiny, type Tiny } from '../zk/tiny.js'
 import { deploy, mined, startNode, type EvmNode } from './node.js'
 import { remade } from './remade.js'
+import { writtenVerifier } from './written.js'
 
 const hex = (bytes: Uint8Array): string => `0x${toHex(bytes)}`
 
@@ -146,21 +145,6 @@ describe('a key', () => {
   })
 })
 
-/** Compiles a source that is no part of the repository. */
-function compiled(source: string, contract: string): { abi: InterfaceAbi; bytecode: string } {
-  const solc = createRequire(import.meta.url)('solc') as { compile(input: string): string }
-  const input = {
-    language: 'Solidity',
-    sources: { 'written.sol': { content: source } },
-    settings: { ...SETTINGS, outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
-  }
-  const output = JSON.parse(solc.compile(JSON.stringify(input))) as {
-    contracts: Record<string, Record<string, { abi: InterfaceAbi; evm: { bytecode: { object: string } } }>>
-  }
-  const { abi, evm } = output.contracts['written.sol'][contract]
-  return { abi, bytecode: `0x${evm.bytecode.object}` }
-}
-
 describe('PlonkGate', () => {
   let own: ProvingKey
   let made: Proof
@@ -169,7 +153,7 @@ describe('PlonkGate', () => {
   beforeAll(async () => {
     own = await unsafeKey(circuit.r1cs, { scheme: 'plonk' })
     made = await prove(own, circuit.witness(5n, 77n))
-    const { abi, bytecode } = compiled(await solidityVerifier(own), 'PlonkVerifier')
+    const { abi, bytecode } = await writtenVerifier(own)
     const factory = new ContractFactory(abi, bytecode, node.signer)
     written = (await factory.deploy()) as Contract
     await mined(node.provider, written.deploymentTransaction()!.hash)

@@ -46,6 +46,9 @@ async function proverOf(model: Model, baked: boolean): Promise<Prover> {
 /** A dense layer from 3 int8 to 2 int64; another seed is another model of the same shape. */
 export const denseProver = (seed = 1): Promise<Prover> => proverOf(perceptron([3, 2], { seed }), true)
 
+/** A dense layer from 3 int8 to the scores of ten classes. */
+export const classifierProver = (): Promise<Prover> => proverOf(perceptron([3, 10]), true)
+
 /** The least step that trains: two weights, less what comes in. */
 function descent(): Model {
   const b = new Builder()
