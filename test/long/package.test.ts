@@ -157,6 +157,36 @@ describe.each([
   })
 })
 
+/** Proves with what is installed that somebody knows the weights behind a root, and says what a step gave. */
+const PROVING = `import { Quantize } from 'countersign'
+  import { circuitOf, generator, proveInWorker, signalsOf, unsafeKey, verifyProof } from 'countersign/zk'
+  import { compile, loadBlocks } from 'countersign/zk/compile'
+  const { program, state, given } = Quantize.linearStep({ features: 1, batch: 1 })
+  const circuit = circuitOf(program, { blocks: await loadBlocks(), given })
+  const { r1cs, wasm } = await compile(circuit)
+  const three = { dtype: 'int8', dims: [1, 1], data: Int8Array.of(3) }
+  const signals = signalsOf(circuit, { state, inputs: [three, three], context: 7n })
+  const key = await unsafeKey(r1cs)
+  const proof = await proveInWorker(key, (await generator(wasm)).witness(signals))
+  console.log((await verifyProof(proof, key.verification, { allowUnsafe: true })).context === 7n, proof.bytes.length)`
+
+test('a step is compiled, proven in a worker and verified by the package alone', async () => {
+  const project = join(folder, 'with-everything')
+  writeFileSync(join(project, 'proving.mjs'), PROVING)
+  expect(await run(process.execPath, ['proving.mjs'], project)).toBe('true 256\n')
+})
+
+test('without snarkjs and circom, what needs them is named as missing', async () => {
+  const project = join(folder, 'without-optional')
+  const script = `import { unsafePowers } from 'countersign/zk'
+    import { compile } from 'countersign/zk/compile'
+    await unsafePowers(4).catch((error) => console.log(error.code))
+    await compile({ text: 'template Main() { signal output out; out <== 1; }' }).catch((error) => console.log(error.code))`
+  expect(await run(process.execPath, ['--input-type=module', '-e', script], project)).toBe(
+    'zk/no-prover\nzk/no-compiler\n',
+  )
+})
+
 test('without onnxruntime-node the native runtime is named as missing, and what to use instead', async () => {
   const project = join(folder, 'without-optional')
   expect(existsSync(join(project, 'node_modules', 'onnxruntime-node'))).toBe(false)
@@ -166,9 +196,12 @@ test('without onnxruntime-node the native runtime is named as missing, and what 
   expect(await run(process.execPath, ['--input-type=module', '-e', script], project)).toMatch(/^true .*ort-web/)
 })
 
-test('installed from the registry the root export and ort-web bundle for browsers', async () => {
+test('installed from the registry the root export, ort-web and zk bundle for browsers', async () => {
   const project = join(folder, 'without-optional')
-  writeFileSync(join(project, 'page.js'), `export * from 'countersign'; export * from 'countersign/runtime/ort-web'`)
+  writeFileSync(
+    join(project, 'page.js'),
+    `export * from 'countersign'; export * from 'countersign/runtime/ort-web'; export * as zk from 'countersign/zk'`,
+  )
   const flags = ['--bundle', '--platform=browser', '--format=esm', '--outfile=page.bundle.js', '--log-level=warning']
   await run(bin('esbuild'), ['page.js', ...flags], project)
   expect(readFileSync(join(project, 'page.bundle.js'), 'utf8')).not.toMatch(/from\s*["']node:/)
