@@ -9,7 +9,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pc from 'picocolors'
 import { Bytes, Fault, Job, Program, Provider, Quantize, Runtime, Signer, Tensor } from 'countersign'
 import type { Trace } from 'countersign'
-import { Deployment, Jobs, Money, Proofs, Terms, accountOn, connect, domainOf, headOf, nodeAt } from 'countersign/chain'
+import {
+  Deployment,
+  Jobs,
+  Money,
+  Proofs,
+  Terms,
+  accountOn,
+  connect,
+  domainOf,
+  headOf,
+  nodeAt,
+  revertOf,
+} from 'countersign/chain'
 import type { Connection } from 'countersign/chain'
 import { codeOf } from 'countersign/disk'
 import {
@@ -52,12 +64,12 @@ function must(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`not as it should be: ${what}`)
 }
 
-/** The fault that something is refused with. */
+/** What something is refused with: the error of a contract, or a fault. */
 async function refusal(attempt: () => Promise<unknown>): Promise<string> {
   try {
     await attempt()
   } catch (error) {
-    if (Fault.is(error)) return error.code
+    if (Fault.is(error)) return revertOf(error)?.name ?? error.code
     throw error
   }
   throw new Error('not as it should be: nothing was refused')

@@ -12,6 +12,7 @@ import { audit } from './commands/audit.js'
 import { beacon } from './commands/beacon.js'
 import { coverage } from './commands/coverage.js'
 import { deploy } from './commands/deploy.js'
+import { deployVerifier } from './commands/deploy-verifier.js'
 import { diff } from './commands/diff.js'
 import { doctor } from './commands/doctor.js'
 import { inspect } from './commands/inspect.js'
@@ -41,7 +42,7 @@ export function commandLine(): Command {
     .enablePositionalOptions()
     .option('--json', 'print one JSON object {ok, outcome, data}')
     .addHelpText('after', '\nExit codes: 0 valid, 1 refuted, 2 usage, 3 undecided, 4 could not run.')
-  const onChain = [deploy, settle, withdraw, challenge, watch, respond]
+  const onChain = [deploy, deployVerifier, settle, withdraw, challenge, watch, respond]
   const commands = [
     key,
     job,

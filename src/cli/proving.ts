@@ -18,6 +18,7 @@ import { toAddress } from '../receipt/fields.js'
 import * as Job from '../receipt/job.js'
 import { decodeState } from '../trace/state.js'
 import { contextOf, extensionOf } from '../zk/bind.js'
+import type { Circuit } from '../zk/circuit.js'
 import { ORDER } from '../zk/field.js'
 import type { VerificationKey } from '../zk/keys.js'
 import type { Publics } from '../zk/publics.js'
@@ -75,6 +76,26 @@ export async function circuitInputs(inputs: readonly InputScale[], words: readon
   })
   return quantizeFeed(inputs, await readTensors(wanted, words))
 }
+
+/** Outputs from `--output` words, by the names of the program. */
+export async function namedOutputs(
+  types: readonly TensorType[],
+  names: readonly string[],
+  words: readonly string[],
+): Promise<Tensor[]> {
+  const wanted = types.map(({ dtype, dims }, i): ValueInfo => {
+    return { name: names[i], kind: 'tensor', dtype: DTYPES[dtype].code, dims }
+  })
+  const given = await readTensors(wanted, words)
+  return names.map((name) => {
+    demand(Object.hasOwn(given, name), 'exact/missing-input', () => `output "${name}"`)
+    return given[name]
+  })
+}
+
+/** The same for a circuit. */
+export const outputsFrom = ({ program, layouts }: Pick<Circuit, 'program' | 'layouts'>, words: readonly string[]) =>
+  namedOutputs(layouts.outputs, program.names.outputs, words)
 
 /** Tensors by name, as `--input` and `--output` read them. */
 export function tensorsJson(names: readonly string[], tensors: readonly Tensor[]): Uint8Array {
@@ -140,11 +161,14 @@ export function tell(...lines: readonly string[]): void {
 /** What a development key is, in the words that stand on every line about one. */
 export const UNSAFE = 'unsafe: anybody can forge proofs with it'
 
+/** The word before anything that is of a development key. */
+export const unsafeMark = (key: VerificationKey): string => (isUnsafe(key) ? 'unsafe ' : '')
+
 /** A key for people. */
 export function keyLine(key: VerificationKey): string {
   const { scheme, contributions, hash } = key
   const made = scheme === 'plonk' ? 'without a set-up of its own' : `of ${contributions} contributions`
-  return `key       ${isUnsafe(key) ? 'unsafe ' : ''}${toHex(hash)}, ${scheme} ${isUnsafe(key) ? `(${UNSAFE})` : made}`
+  return `key       ${unsafeMark(key)}${toHex(hash)}, ${scheme} ${isUnsafe(key) ? `(${UNSAFE})` : made}`
 }
 
 /** A key as data. */

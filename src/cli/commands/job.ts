@@ -9,6 +9,7 @@ import type { Program } from '../../exact/program.js'
 import * as Job from '../../receipt/job.js'
 import * as Policy from '../../receipt/policy.js'
 import { jobFor, jobForCourse, type JobOptions } from '../../receipt/provide.js'
+import { provenPolicy } from '../../zk/bind.js'
 import { readDeployment } from '../chain.js'
 import { command } from '../command.js'
 import { optionalSigner } from '../keys.js'
@@ -40,7 +41,7 @@ export function job(): Command {
   return parent
 }
 
-/** `claimed`, `k/n` for a quorum, `audited` or `optimistic:SECONDS`. */
+/** `claimed`, `k/n` for a quorum, `audited`, `optimistic:SECONDS` or `proven:STATEMENT:ROOTIN`. */
 export function policyFrom(text: string, { window, auditors = [], replicas }: PolicyOptions = {}): Policy.Policy {
   const named = (policy: Policy.Policy) => (auditors.length === 0 ? policy : Policy.from({ ...policy, auditors }))
   if (text === 'claimed') return Policy.claimed()
@@ -48,8 +49,10 @@ export function policyFrom(text: string, { window, auditors = [], replicas }: Po
   if (/^\d+\/\d+$/.test(text)) return Policy.quorum(text, { replicas, window })
   const optimistic = /^optimistic:(\d+)$/.exec(text)
   if (optimistic) return named(Policy.optimistic(BigInt(optimistic[1])))
+  const proven = /^proven:(\d{1,77}):(\d{1,77})$/.exec(text)
+  if (proven) return provenPolicy({ statement: BigInt(proven[1]), rootIn: BigInt(proven[2]) })
   throw new Fault('cli/usage', `no policy "${text}"`, {
-    hint: 'claimed, 2/3 (any k/n), audited, or optimistic:SECONDS',
+    hint: 'claimed, 2/3 (any k/n), audited, optimistic:SECONDS, or proven:STATEMENT:ROOTIN',
   })
 }
 
@@ -71,7 +74,11 @@ function deadlineFrom(text: string): number {
 /** Adds the words about a job, however its work is made. */
 function withJobWords(command: Command): Command {
   return command
-    .option('--policy <policy>', 'claimed, 2/3 (any k/n), audited, or optimistic:SECONDS', 'claimed')
+    .option(
+      '--policy <policy>',
+      'claimed, 2/3 (any k/n), audited, optimistic:SECONDS, or proven:STATEMENT:ROOTIN ("prove --roots-only")',
+      'claimed',
+    )
     .option('--replica <address...>', 'who may answer under a quorum; seats are never first come')
     .option(
       '--auditor <address...>',

@@ -48,6 +48,7 @@ interface PostWords extends ChainWords {
   readonly replayTime: string
   readonly moveTime?: string
   readonly refusedShare?: string
+  readonly verifier?: string
 }
 
 const MAX_PROGRAM = 2 ** 31 - 1
@@ -82,10 +83,11 @@ export function post(): Command {
             '--refused-share <tenthousandths>',
             'how much of its share a run earns that is refused, by its steps',
             '10000',
-          ),
+          )
+          .option('--verifier <address>', 'of a proven job: the contract of "deploy-verifier" that checks its proof'),
       ).addHelpText(
         'after',
-        '\nA job is posted with the policy optimistic:SECONDS (a day more than --replay-time at least), audited or k/n. Its program is\ndescribed on the chain once, by anybody, so that a dispute knows how many values it has.',
+        '\nA job is posted with the policy optimistic:SECONDS (a day more than --replay-time at least), audited, k/n or proven. Its program is\ndescribed on the chain once, by anybody, so that a dispute knows how many values it has.',
       ),
     async ([file], words) => {
       const signed = await Job.verify(Job.decode(await read(file, 1 << 16)))
@@ -135,6 +137,7 @@ async function termsFrom(connection: Connection, words: PostWords): Promise<Term
     bond: words.bond === undefined ? await bondNow(connection) : amountFrom(words.bond, '--bond', token),
     replayTime: whole(words.replayTime, '--replay-time'),
     refusedShare: Number(whole(words.refusedShare!, '--refused-share')),
+    ...(words.verifier === undefined ? {} : { verifier: toAddress(words.verifier) }),
     ...(words.moveTime === undefined ? {} : { moveTime: whole(words.moveTime, '--move-time') }),
   })
 }

@@ -207,6 +207,7 @@ function rootsResult(publics: Publics): Result {
     outcome: 'done',
     data: { statement: String(statement), rootIn: String(rootIn), rootOut: String(rootOut) },
     lines: [`statement ${statement}`, `rootIn    ${rootIn}`, `rootOut   ${rootOut}`],
+    next: [`countersign job new PROGRAM --input FILE --policy proven:${statement}:${rootIn} --deployment FILE`],
   }
 }
 

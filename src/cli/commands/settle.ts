@@ -7,6 +7,7 @@ import { accountOf, headOf, wholeSpan, type Connection } from '../../chain/conne
 import * as Disputes from '../../chain/disputes.js'
 import * as Jobs from '../../chain/jobs.js'
 import * as Money from '../../chain/money.js'
+import { settleByProof } from '../../chain/proofs.js'
 import * as Quorums from '../../chain/quorums.js'
 import { revertOf } from '../../chain/revert.js'
 import { idOf } from '../../chain/wire.js'
@@ -14,6 +15,9 @@ import * as Receipt from '../../receipt/receipt.js'
 import { ZERO_ADDRESS, toAddress, type Address } from '../../receipt/fields.js'
 import * as Seal from '../../receipt/seal.js'
 import * as Verdict from '../../receipt/verdict.js'
+import { readKit } from '../../disk/index.js'
+import { formOf } from '../../zk/bind.js'
+import { decodeProof } from '../../zk/prove.js'
 import {
   amount,
   jobHashFrom,
@@ -27,6 +31,7 @@ import {
 } from '../chain.js'
 import { command } from '../command.js'
 import { read } from '../files.js'
+import { outputsFrom, publicsData } from '../proving.js'
 import { STATE_WORDS } from '../news.js'
 import type { Result } from '../output.js'
 
@@ -36,6 +41,9 @@ interface Words extends ChainWords {
   readonly receipt?: string
   readonly seals?: string[]
   readonly receipts?: string[]
+  readonly proof?: string
+  readonly kit?: string
+  readonly output?: string[]
 }
 
 export function settle(): Command {
@@ -53,7 +61,10 @@ export function settle(): Command {
           .option(
             '--receipts <file...>',
             'of a quorum: the receipt.json of those that agree, with all seals ("countersign reveal")',
-          ),
+          )
+          .option('--proof <file>', 'of a proven job: the proof, for the provider of --provider')
+          .option('--kit <dir>', 'the kit that the proof was made with')
+          .option('--output <file...>', 'the output that was proven, where it is public'),
       ).addHelpText(
         'after',
         [
@@ -67,6 +78,7 @@ export function settle(): Command {
       onChain(words, async ({ connection }) => {
         const posted = await Jobs.read(connection, await jobHashFrom(word))
         if (words.seals !== undefined) return agreement(connection, posted, words)
+        if (words.proof !== undefined) return proven(connection, posted, words)
         const provider = await providerFrom(connection, posted.hash, words.provider)
         const at: Ending = { connection, posted, provider }
         const end = await endOf(at, words).catch(notYet)
@@ -96,6 +108,29 @@ async function agreement(connection: Connection, posted: Jobs.PostedJob, words: 
       `agreed   ${receipts.length} replicas; disputed until ${moment(closes)}, if anybody does`,
     ],
     next: receipts.map(({ receipt }) => `countersign settle ${job} --provider ${receipt.provider}`),
+  }
+}
+
+/** Has the provider paid that a proof is made for: anybody may bring it. */
+async function proven(connection: Connection, posted: Jobs.PostedJob, words: Words): Promise<Result> {
+  const { kit: folder, proof: file, output: files, provider: word } = words
+  demand(folder !== undefined && word !== undefined, 'cli/usage', () => '--proof comes with --kit and --provider')
+  const { circuit } = await readKit(folder)
+  const proof = decodeProof(await read(file!, 1 << 13))
+  const provider = toAddress(word)
+  const [output] = files === undefined ? [] : await outputsFrom(circuit, files)
+  const landed = await settleByProof(connection, posted, { form: formOf(circuit), proof, output, provider })
+  const job = toHex(posted.hash)
+  const { payment, token } = posted.terms
+  return {
+    outcome: 'done',
+    data: { job, provider, ...publicsData(proof.publics), ...landedData(landed) },
+    lines: [
+      `job      ${job} by ${provider}`,
+      sent('proof', landed),
+      `paid     ${amount(payment, token)}: the contract took the proof${proof.setUp === 'unsafe' ? ' of an unsafe key' : ''}`,
+    ],
+    next: ['countersign withdraw'],
   }
 }
 

@@ -28,13 +28,12 @@ import {
   contribute as contributeTo,
   setUp,
   unsafeKey,
+  type Pins,
   type ProvingKey,
   type Scheme,
   type VerificationKey,
 } from '../../zk/keys.js'
-import { samePoint } from '../../zk/points.js'
-import { decodePowers, unsafePowers } from '../../zk/powers.js'
-import { DEVELOPMENT } from '../../zk/verification-key.js'
+import { decodePowers, isUnsafePowers, unsafePowers } from '../../zk/powers.js'
 import { budgetLines, budgetOf } from '../budget.js'
 import { command } from '../command.js'
 import { read } from '../files.js'
@@ -90,7 +89,10 @@ export function setup(): Command {
         .option('--scheme <name>', SCHEMES.join(', '), 'groth16')
         .option('--unsafe', 'make a development key, with which anybody can forge proofs')
         .option('--powers <file>', 'powers of tau (.ptau), prepared for phase 2')
-        .option('--powers-hash <hex>', 'SHA-256 or BLAKE2b-512 of that file, from where you trust it')
+        .option(
+          '--powers-hash <hex>',
+          'SHA-256 or BLAKE2b-512 of that file, from where you trust it; without one they are checked point by point, which takes minutes',
+        )
         .option('--key <file>', 'the key (.zkey) of a ceremony for just this circuit')
         .option('--key-hash <hex>', 'the same of that key'),
     async ([path], options) => {
@@ -250,16 +252,21 @@ async function kitOf(drafted: Drafted, options: KeyWords): Promise<Kit> {
 async function powersOf({ circuit, choice }: Drafted, words: KeyWords): Promise<Uint8Array | undefined> {
   if (words.powers === undefined) return undefined
   const powers = await pinned(words.powers, words.powersHash)
-  const { power, alpha } = decodePowers(powers)
+  const known = decodePowers(powers)
+  const { power } = known
   const needed = budgetOf(circuit, choice.scheme).power
   demand(needed <= power, 'zk/powers-too-small', () => 'the circuit is larger than the powers of tau', {
     expected: `2^${needed}`,
     found: `2^${power}`,
   })
-  const known = samePoint(alpha, DEVELOPMENT.alpha)
-  demand(!known || words.unsafe === true, 'zk/unsafe-key', () => 'these are the unsafe development powers of tau', {
-    hint: '--unsafe says that you know',
-  })
+  demand(
+    !isUnsafePowers(known) || words.unsafe === true,
+    'zk/unsafe-key',
+    () => 'these are the unsafe development powers of tau',
+    {
+      hint: '--unsafe says that you know',
+    },
+  )
   return powers
 }
 
@@ -272,13 +279,20 @@ interface Keys {
 type Making = Omit<KeyWords, 'powers'> & { readonly powers: Uint8Array | undefined }
 
 async function keysOf(r1cs: Uint8Array, making: Making, scheme: Scheme): Promise<Keys> {
-  const { unsafe, powers, key, keyHash } = making
+  const { unsafe, powers, powersHash, key, keyHash } = making
   if (powers === undefined) return unsafeKey(r1cs, { scheme })
-  if (key !== undefined) return checkKey(await pinned(key, keyHash), { r1cs, powers, allowUnsafe: unsafe })
+  if (key !== undefined) {
+    const pins = pinsOf(powers, powersHash)
+    return checkKey(await pinned(key, keyHash), { r1cs, powers, pins, allowUnsafe: unsafe })
+  }
   if (unsafe === true) return unsafeKey(r1cs, { scheme, powers })
   const zkey = await setUp(r1cs, powers, { scheme })
   return scheme === 'plonk' ? provingKeyOf(zkey) : { zkey, verification: undefined }
 }
+
+/** Powers of tau that were compared with a hash, of whatever kind, are believed; others are checked point by point, which takes long. */
+const pinsOf = (powers: Uint8Array, word: string | undefined): Pins =>
+  word === undefined ? {} : { powers: toHex(sha256(powers)) }
 
 /** A file, compared with the hash that was told for it. */
 async function pinned(path: string, word: string | undefined): Promise<Uint8Array> {
@@ -393,7 +407,10 @@ function check(): Command {
         )
         .argument('<kit>', "a kit's folder")
         .option('--powers <file>', 'the powers of tau that the key was made from')
-        .option('--powers-hash <hex>', 'SHA-256 or BLAKE2b-512 of that file, from where you trust it')
+        .option(
+          '--powers-hash <hex>',
+          'SHA-256 or BLAKE2b-512 of that file, from where you trust it; without one they are checked point by point, which takes minutes',
+        )
         .option('--key-hash <hex>', 'the same of the proving key')
         .option('--unsafe', 'a development key is no fault; without --powers, one from the unsafe development powers'),
     async ([path], { powers: file, powersHash, keyHash, unsafe }) => {
@@ -405,7 +422,7 @@ function check(): Command {
       const key = await withProgress('check', async () => {
         const { r1cs } = await compile(kit.circuit)
         demand(equal(sha256(r1cs), sha256(kit.r1cs)), 'zk/bad-kit', () => 'the program has another constraint system')
-        return checkKey(kit.zkey, { r1cs, powers, allowUnsafe: unsafe })
+        return checkKey(kit.zkey, { r1cs, powers, pins: pinsOf(powers, powersHash), allowUnsafe: unsafe })
       })
       demandSameKey(key, kit)
       return checkedResult(kit, key.verification)

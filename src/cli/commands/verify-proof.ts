@@ -5,14 +5,12 @@ import { demand } from '../../core/faults.js'
 import type { Tensor, TensorType } from '../../core/tensor.js'
 import { decodeCircuit, isUnsafe, type CircuitRecord } from '../../disk/index.js'
 import { decode as decodeProgram, hash } from '../../exact/format.js'
-import type { ValueInfo } from '../../onnx/graph.js'
-import { DTYPES } from '../../core/tensor.js'
 import { commit, commitList, rootOutOf, statementOf, type Layout } from '../../zk/commit.js'
 import { decodeVerificationKey, type VerificationKey } from '../../zk/keys.js'
 import { decodeProof, verifyProof as verify, type Proof } from '../../zk/prove.js'
 import type { Publics } from '../../zk/publics.js'
 import { command } from '../command.js'
-import { read, readTensors } from '../files.js'
+import { read } from '../files.js'
 import type { Result } from '../output.js'
 import {
   circuitInputs,
@@ -21,6 +19,7 @@ import {
   hasContext,
   keyData,
   keyLine,
+  namedOutputs,
   publicsData,
   saltsFrom,
   tensorsFrom,
@@ -189,7 +188,7 @@ async function outputChecks({ publics, circuit, options, salts }: Known): Promis
   const { output, stateAfter } = options
   if (output === undefined && stateAfter === undefined) return []
   const { outputs: layouts } = circuit.layouts
-  const tensors = output && (await readOutputs(circuit, output))
+  const tensors = output && (await namedOutputs(circuit.layouts.outputs, circuit.outputs, output))
   const outputs = tensors && rootOf(tensors, layouts, { salt: salts.outputs, what: 'outputs' })
   const after = stateAfter === undefined ? undefined : await rootOfState(stateAfter, { circuit, salt: salts.model })
   const by = [
@@ -197,17 +196,6 @@ async function outputChecks({ publics, circuit, options, salts }: Known): Promis
     after === undefined ? [] : ['these weights after the step'],
   ]
   return [agreed(publics, { name: 'rootOut', value: rootOutOf({ outputs, after }), by: by.flat().join(' and ') })]
-}
-
-async function readOutputs({ layouts, outputs: names }: CircuitRecord, words: readonly string[]): Promise<Tensor[]> {
-  const wanted = layouts.outputs.map(({ dtype, dims }: TensorType, i): ValueInfo => {
-    return { name: names[i], kind: 'tensor', dtype: DTYPES[dtype].code, dims }
-  })
-  const given = await readTensors(wanted, words)
-  return names.map((name) => {
-    demand(Object.hasOwn(given, name), 'exact/missing-input', () => `output "${name}"`)
-    return given[name]
-  })
 }
 
 function rootOf(
