@@ -11,8 +11,9 @@ import { demand } from '../core/faults.js'
 import { sha256 } from '../core/sha256.js'
 import { shortHash } from './commit.js'
 import { inverse, ORDER, power as raise, rootOfUnity } from './field.js'
-import { loadSnarkjs, loggerFor, withCurve, type Progress } from './curve.js'
-import { MODULUS, ONE1, ONE2, samePoint, type G1, type G2 } from './points.js'
+import { loggerFor, withCurve, type Progress } from './curve.js'
+import { bases } from './multiples.js'
+import { MODULUS, samePoint, type G1, type G2 } from './points.js'
 import {
   demandPoints,
   encodeSections,
@@ -43,7 +44,7 @@ export async function unsafePowers(power: number, { progress }: { progress?: Pro
   const fits = Number.isInteger(power) && power >= 1 && power <= MOST_POWER
   demand(fits, 'zk/powers-too-small', () => `development powers for 2^${power}`, { expected: `1 to ${MOST_POWER}` })
   const { tau, alpha, beta } = SECRETS
-  const [base1, base2] = await bases()
+  const { base1, base2 } = await bases(6 * 2 ** power)
   const monomials = geometric(tau, 2 * 2 ** power - 1)
   const [first, lagrange] = [monomials.slice(0, 2 ** power), [...Array(power + 1).keys()].flatMap(lagrangeAt)]
   const all = [...lagrange, ...longest(power + 1)]
@@ -77,16 +78,18 @@ function header(power: number): Uint8Array {
   return bytes
 }
 
-const geometric = (ratio: bigint, count: number): bigint[] => {
+/** 1, r, r^2 ... */
+export const geometric = (ratio: bigint, count: number): bigint[] => {
   const list = [1n]
   while (list.length < count) list.push((list[list.length - 1] * ratio) % ORDER)
   return list
 }
 
-const scaled = (list: readonly bigint[], by: bigint): bigint[] => list.map((value) => (value * by) % ORDER)
+/** Every number times one. */
+export const scaled = (list: readonly bigint[], by: bigint): bigint[] => list.map((value) => (value * by) % ORDER)
 
 /** The Lagrange basis of the domain of 2^power roots of unity w^i at tau: (tau^n - 1) w^i / (n (tau - w^i)). */
-function lagrangeAt(power: number): bigint[] {
+export function lagrangeAt(power: number): bigint[] {
   const { tau } = SECRETS
   const [n, roots] = [2 ** power, geometric(rootOfUnity(power), 2 ** power)]
   const factor = (raise(tau, BigInt(n)) - 1n + ORDER) * inverse(BigInt(n))
@@ -112,132 +115,6 @@ function inverseAll(values: readonly bigint[]): bigint[] {
     rest = (rest * values[i]) % ORDER
   }
   return result
-}
-
-interface CurveModule {
-  readonly [name: string]: (...args: number[]) => void
-}
-
-/** Bits of a window: 22 windows of 12 bits hold a scalar. */
-const [WINDOW, WINDOWS, CHUNK] = [12, 22, 2048]
-
-/**
- * Multiples of a generator from a table of all its multiples by d 2^(12 w): 22 additions each. The module is that of the curve
- * library, in an instance of our own with a memory of our own.
- */
-class Base {
-  readonly #module: CurveModule
-  readonly #memory: WebAssembly.Memory
-  readonly #group: string
-  /** Bytes of an affine point; a point with its third coordinate takes half more. */
-  readonly #size: number
-  readonly #table: number
-  readonly #room: number
-
-  constructor(
-    module: CurveModule,
-    memory: WebAssembly.Memory,
-    group: { name: string; size: number; generator: Uint8Array },
-  ) {
-    this.#module = module
-    this.#memory = memory
-    this.#group = group.name
-    this.#size = group.size
-    this.#table = this.#alloc((WINDOWS << WINDOW) * group.size)
-    this.#room = this.#alloc(CHUNK * group.size * 2)
-    this.#fill(group.generator)
-  }
-
-  /** Reserves memory of the module for good: its first word is where free memory begins. */
-  #alloc(length: number): number {
-    const free = new Uint32Array(this.#memory.buffer, 0, 1)
-    const at = (free[0] + 7) & ~7
-    free[0] = at + length
-    const slack = 1 << 20 // what the module takes for itself while it inverts
-    const missing = at + length + slack - this.#memory.buffer.byteLength
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / 65536))
-    return at
-  }
-
-  #call(name: string, ...args: number[]): void {
-    this.#module[`${this.#group}_${name}`](...args)
-  }
-
-  /** Row w holds d 2^(12 w) G for every digit d; its first entry, zero, is never read. */
-  #fill(generator: Uint8Array): void {
-    const [size, digits] = [this.#size, 1 << WINDOW]
-    new Uint8Array(this.#memory.buffer).set(generator, this.#table + size)
-    for (let w = 0; w < WINDOWS; w++) {
-      const row = this.#table + w * digits * size
-      this.#fillRow(row, w + 1 < WINDOWS ? row + (digits + 1) * size : undefined)
-    }
-  }
-
-  /** All multiples of a row's first; one more is the first of the next row. */
-  #fillRow(row: number, next: number | undefined): void {
-    const [size, whole, digits] = [this.#size, this.#size * 1.5, 1 << WINDOW]
-    this.#call('toJacobian', row + size, this.#room)
-    for (let from = 2; from <= digits; from += CHUNK - 1) {
-      const count = Math.min(CHUNK - 1, digits + 1 - from)
-      for (let i = 0; i < count; i++)
-        this.#call('addMixed', this.#room + i * whole, row + size, this.#room + (i + 1) * whole)
-      const last = new Uint8Array(this.#memory.buffer).slice(
-        this.#room + count * whole,
-        this.#room + (count + 1) * whole,
-      )
-      this.#call('batchToAffine', this.#room + whole, count, this.#room + whole)
-      const memory = new Uint8Array(this.#memory.buffer)
-      const kept = Math.min(count, digits - from)
-      memory.copyWithin(row + from * size, this.#room + whole, this.#room + whole + kept * size)
-      if (kept < count && next !== undefined)
-        memory.copyWithin(next, this.#room + whole + kept * size, this.#room + whole + count * size)
-      memory.set(last, this.#room)
-    }
-  }
-
-  /** The multiples of the generator by these numbers, one after another. */
-  multiples(scalars: readonly bigint[]): Uint8Array {
-    const out = new Uint8Array(scalars.length * this.#size)
-    for (let from = 0; from < scalars.length; from += CHUNK) {
-      const part = scalars.slice(from, from + CHUNK)
-      part.forEach((scalar, i) => this.#multiple(scalar, this.#room + i * this.#size * 1.5))
-      this.#call('batchToAffine', this.#room, part.length, this.#room)
-      out.set(new Uint8Array(this.#memory.buffer, this.#room, part.length * this.#size), from * this.#size)
-    }
-    return out
-  }
-
-  #multiple(scalar: bigint, at: number): void {
-    this.#call('zero', at)
-    for (let [w, rest] = [0, scalar]; rest > 0n; w++, rest >>= 12n) {
-      const digit = Number(rest & 4095n)
-      if (digit > 0) this.#call('addMixed', at, this.#table + ((w << WINDOW) + digit) * this.#size, at)
-    }
-  }
-}
-
-/** 2^256 mod q: how coordinates stand in files and in the module's memory. */
-function montgomery(words: readonly bigint[]): Uint8Array {
-  const bytes = new Uint8Array(32 * words.length)
-  words.forEach((word, i) => {
-    for (let [k, rest] = [0, (word << 256n) % MODULUS]; k < 32; k++, rest >>= 8n)
-      bytes[32 * i + k] = Number(rest & 255n)
-  })
-  return bytes
-}
-
-async function base(module: WebAssembly.Module, name: 'g1m' | 'g2m'): Promise<Base> {
-  const memory = new WebAssembly.Memory({ initial: 64 })
-  const instance = await WebAssembly.instantiate(module, { env: { memory } })
-  const [x1, x0, y1, y0] = ONE2
-  const [size, generator] = name === 'g1m' ? [64, montgomery(ONE1)] : [128, montgomery([x0, x1, y0, y1])]
-  return new Base(instance.exports as unknown as CurveModule, memory, { name, size, generator })
-}
-
-async function bases(): Promise<[Base, Base]> {
-  const curve = await (await loadSnarkjs()).curves.getCurveFromName('bn128', { singleThread: true })
-  const module = await WebAssembly.compile(curve.tm.code as BufferSource)
-  return [await base(module, 'g1m'), await base(module, 'g2m')]
 }
 
 /** What is read of a file of powers of tau. */
@@ -340,7 +217,7 @@ export async function checkPowers(bytes: Uint8Array, options: CheckPowersOptions
   const { pin, allowUnsafe = false, progress } = options
   if (pin !== undefined) demandHash(bytes, pin, 'powers')
   const powers = decodePowers(bytes)
-  const unsafe = isDevelopmentPowers(bytes, powers)
+  const unsafe = isUnsafePowers(powers) || decodeSections(bytes, 'ptau').has(MARK_SECTION)
   demand(allowUnsafe || !unsafe, 'zk/unsafe-key', () => 'unsafe development powers: their secrets are public')
   if (unsafe || pin !== undefined) return powers
   demand(powers.contributions > powers.beacons, 'zk/no-contribution', () => 'nobody put a secret into these powers')
@@ -352,11 +229,6 @@ export async function checkPowers(bytes: Uint8Array, options: CheckPowersOptions
   return powers
 }
 
-function isDevelopmentPowers(bytes: Uint8Array, { tau2, alpha, beta }: Powers): boolean {
-  const known = [
-    samePoint(tau2, DEVELOPMENT.tau),
-    samePoint(alpha, DEVELOPMENT.alpha),
-    samePoint(beta, DEVELOPMENT.beta),
-  ]
-  return known.includes(true) || decodeSections(bytes, 'ptau').has(MARK_SECTION)
-}
+/** True where one of the points is of {@link SECRETS}: powers that everybody knows the secret of, marked or not. */
+export const isUnsafePowers = ({ tau2, alpha, beta }: Powers): boolean =>
+  samePoint(tau2, DEVELOPMENT.tau) || samePoint(alpha, DEVELOPMENT.alpha) || samePoint(beta, DEVELOPMENT.beta)

@@ -23,7 +23,7 @@ beforeAll(async () => {
   powers = await ceremonyPowers()
   zkey = await setUp(circuit.r1cs, powers)
   key = provingKeyOf(zkey).verification as Groth16Key
-})
+}, 60_000)
 
 /** A proof of these publics from a key alone. */
 function forge(points: Groth16Points, publics: readonly bigint[]): { a: G1; b: G2; c: G1 } {

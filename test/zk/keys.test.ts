@@ -16,7 +16,9 @@ import {
   type ProvingKey,
 } from '../../src/zk/keys.js'
 import { unsafePowers } from '../../src/zk/powers.js'
+import { decodeSystem } from '../../src/zk/r1cs.js'
 import { decodeSections, encodeSections, marked, section } from '../../src/zk/sections.js'
+import { unsafeFirstKey } from '../../src/zk/unsafe-setup.js'
 import { verificationKey, type Groth16Key, type PlonkKey } from '../../src/zk/verification-key.js'
 import { decodeZkey } from '../../src/zk/zkey.js'
 import { draws } from '../../bench/zk-models.js'
@@ -32,7 +34,7 @@ beforeAll(async () => {
   powers = await tinyPowers()
   key = await unsafeKey(circuit.r1cs, { powers })
   plonk = await unsafeKey(circuit.r1cs, { powers, scheme: 'plonk' })
-})
+}, 60_000)
 
 const check = (zkey: Uint8Array, more: Partial<Parameters<typeof checkKey>[1]> = {}) =>
   checkKey(zkey, { r1cs: circuit.r1cs, powers, allowUnsafe: true, ...more })
@@ -103,7 +105,7 @@ describe('keys of a ceremony', () => {
   beforeAll(async () => {
     real = await ceremonyPowers()
     first = await setUp(circuit.r1cs, real)
-  })
+  }, 60_000)
   const checkReal = (zkey: Uint8Array, more: Partial<Parameters<typeof checkKey>[1]> = {}) =>
     checkKey(zkey, { r1cs: circuit.r1cs, powers: real, pins: { powers: toHex(sha256(real)) }, ...more })
 
@@ -250,4 +252,19 @@ test('circuits that differ only between private wires have keys of their own', a
   expect(theirs.points.ic).toEqual(ours.points.ic)
   expect(theirs.points.delta).not.toEqual(ours.points.delta)
   expect(equal(theirs.hash, ours.hash)).toBe(false)
+})
+
+test('development keys are computed from the secrets as snarkjs makes them from the powers, byte for byte', async () => {
+  for (const factor of [1, 3, 5]) {
+    const { r1cs } = await tiny(factor)
+    const power = powerOf(r1cs)
+    const ours = await unsafeFirstKey(decodeSystem(r1cs), power)
+    expect(equal(ours, await setUp(r1cs, await unsafePowers(power + 1)))).toBe(true)
+  }
+})
+
+test('powers of a ceremony give no unsafe key', async () => {
+  const real = await ceremonyPowers()
+  for (const scheme of ['groth16', 'plonk'] as const)
+    await expect(unsafeKey(circuit.r1cs, { scheme, powers: real })).rejects.toThrow('zk/wrong-key')
 })

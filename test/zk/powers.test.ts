@@ -18,7 +18,7 @@ let sections: Sections
 beforeAll(async () => {
   file = await unsafePowers(POWER)
   sections = decodeSections(file, 'ptau')
-})
+}, 60_000)
 
 const points1 = (id: number): G1[] => {
   const reader = new Reader(section(sections, id))
@@ -153,7 +153,7 @@ describe('powers of a ceremony', () => {
   let real: Uint8Array
   beforeAll(async () => {
     real = await ceremonyPowers()
-  })
+  }, 60_000)
 
   /** The file with a section changed. */
   const altered = (id: number, change: (bytes: Uint8Array) => Uint8Array | void): Uint8Array =>

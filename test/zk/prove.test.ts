@@ -78,10 +78,11 @@ describe.each(SCHEMES)('a %s proof', (scheme) => {
     })
   })
 
-  test('altered in any byte is refused', async () => {
+  test('with a bit changed in any byte is refused', async () => {
     const { bytes } = proofs[scheme]
     const draw = draws(8)
-    for (let at = 0; at < bytes.length; at++) {
+    // Every byte of points, which is quick; of the evaluations behind them every fifth.
+    for (let at = 0; at < bytes.length; at += at < 576 ? 1 : 5) {
       const altered = bytes.slice()
       altered[at] ^= 1 << (draw() % 8)
       await expect(verify({ ...proofs[scheme], bytes: altered }), `byte ${at}`).rejects.toThrow(

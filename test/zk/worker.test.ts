@@ -14,7 +14,7 @@ let key: ProvingKey
 beforeAll(async () => {
   circuit = await tiny()
   key = await unsafeKey(circuit.r1cs)
-})
+}, 60_000)
 
 const witness = () => circuit.witness(11n, 77n)
 const allowed = { allowUnsafe: true }
