@@ -216,7 +216,7 @@ test('updates over a batch of 64 are shown by the check, from the roots of the b
   // Roots of x, d, w before and after, and of the product: none of the turned batch.
   expect(text.match(/component leaf_\d+\[/g)?.length).toBe(5)
   expect(constraints).toBeLessThan(8 * 8 * 64 + 64 * 22 + 2 * 64 * 8 * 8 + 9 * 610)
-  await training(model, 3)
+  await training(model, { runs: 3 })
 }, 60_000)
 
 test('updates over a small batch are shown product by product, which is cheaper', async () => {

@@ -8,15 +8,19 @@ import { allBlocks } from './bare.js'
 import { built, drawInput, inference, training } from './whole.js'
 
 test('steps of logistic regression lead from root to root, constraints as computed', async () => {
-  await training(logisticStep({ batch: 2, features: 4 }), 20)
+  await training(logisticStep({ batch: 2, features: 4 }), { runs: 20 })
 }, 60_000)
 
 test('a small perceptron says what it gives: outputs as a chain, constraints as computed', async () => {
-  await inference(perceptron([6, 4, 3]), { baked: true }, 20)
+  await inference(perceptron([6, 4, 3]), { baked: true }, { runs: 20 })
 }, 60_000)
 
 test('hidden outputs and committed, hidden weights are leaves behind their salts', async () => {
-  await inference(perceptron([4, 3]), { baked: false, salted: { inputs: true, model: true, outputs: true } }, 20)
+  await inference(
+    perceptron([4, 3]),
+    { baked: false, salted: { inputs: true, model: true, outputs: true } },
+    { runs: 20 },
+  )
 }, 60_000)
 
 test('a step with outputs says both: what came out, and the state after, in which what stays has its old root', async () => {
@@ -27,7 +31,7 @@ test('a step with outputs says both: what came out, and the state after, in whic
   const { program } = b.finish({ outputs: [['y', b.mul(next, fixed)]], carries: [[w, next]] })
   const range = { lo: -(1n << 11n), hi: (1n << 11n) - 1n }
   const model = { program, state: [w.initial!, fixed.initial!], given: { w: range, fixed: range } }
-  await training(model, 20)
+  await training(model, { runs: 20 })
 }, 60_000)
 
 describe('what has no circuit is refused before anything is compiled', () => {

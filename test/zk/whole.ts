@@ -7,6 +7,7 @@ import { hash } from '../../src/exact/format.js'
 import { inputsOf } from '../../src/exact/program.js'
 import { exactRange } from '../../src/quantize/index.js'
 import { reference } from '../../src/runtime/reference.js'
+import type { Runtime } from '../../src/runtime/runtime.js'
 import { circuitOf, type Circuit } from '../../src/zk/circuit.js'
 import { statementOf } from '../../src/zk/commit.js'
 import { compile } from '../../src/zk/compile.js'
@@ -41,40 +42,64 @@ export function drawInput({ program, given = {} }: Model, draw: () => number, ro
   })
 }
 
+/** How long a model is held against its circuit, and who runs it: every runtime must give the same bits. */
+export interface Trial {
+  readonly runs: number
+  readonly runtimes?: readonly Runtime[]
+}
+
+type Advance = (inputs: readonly Tensor[]) => Promise<{ outputs: readonly Tensor[]; state: readonly Tensor[] }>
+
+/** A run of a model on several runtimes at once. */
+async function together({ program, state }: Model, { runtimes = [reference()] }: Trial): Promise<Advance> {
+  const sessions = await Promise.all(runtimes.map((runtime) => runtime.open(program, state)))
+  return async (inputs) => {
+    const results = []
+    for (const session of sessions) {
+      const { outputs } = await session.step(inputs)
+      results.push({ outputs, state: session.state })
+    }
+    for (const result of results.slice(1)) expect(result).toEqual(results[0])
+    return results[0]
+  }
+}
+
 /** Runs of a model: the public inputs of each witness are those that the program's own outputs give. */
 export async function inference(
   model: Model,
   options: { baked: boolean; salted?: Circuit['salted'] },
-  runs: number,
+  trial: Trial,
 ): Promise<void> {
   const { circuit, system, generator: made } = await built(model, options)
   expect(system.constraints.length).toBe(circuit.constraints)
-  const [session, draw] = [await reference().open(model.program, model.state), draws(21)]
+  const [advance, draw] = [await together(model, trial), draws(21)]
   const salts = { inputs: 1n << 127n, model: 99n, outputs: 98n }
-  for (let round = 0; round < runs; round++) {
+  for (let round = 0; round < trial.runs; round++) {
     const step = { state: model.state, inputs: drawInput(model, draw, round), context: CONTEXT, salts }
     const witness = made.witness(signalsOf(circuit, step))
-    const { outputs } = await session.step(step.inputs)
+    const { outputs } = await advance(step.inputs)
     expect(witness.slice(1, 5)).toEqual(ordered(publicsOf(circuit, { ...step, outputs })))
     if (round % 20 === 0) expect(verifyWitness(system, witness)).toEqual(witness.slice(1, 5))
   }
 }
 
 /** Steps of a training program, each beginning where the last one ended. */
-export async function training(model: Model, steps: number): Promise<void> {
+export async function training(model: Model, trial: Trial): Promise<void> {
   const { circuit, system, generator: made } = await built(model, { baked: false })
   expect(system.constraints.length).toBe(circuit.constraints)
-  const [session, draw] = [await reference().open(model.program, model.state), draws(22)]
+  const [advance, draw] = [await together(model, trial), draws(22)]
   const programHash = hash(model.program)
+  let state = model.state
   let before: bigint | undefined
-  for (let at = 0; at < steps; at++) {
-    const step = { state: session.state, inputs: drawInput(model, draw, at), context: CONTEXT }
-    const { outputs } = await session.step(step.inputs)
-    const publics = publicsOf(circuit, { ...step, outputs, stateAfter: session.state })
+  for (let at = 0; at < trial.runs; at++) {
+    const step = { state, inputs: drawInput(model, draw, at), context: CONTEXT }
+    const after = await advance(step.inputs)
+    const publics = publicsOf(circuit, { ...step, outputs: after.outputs, stateAfter: after.state })
     const witness = made.witness(signalsOf(circuit, step))
     expect(witness.slice(1, 5)).toEqual(ordered(publics))
     if (before !== undefined) expect(publics.statement).toBe(statementOf(programHash, before))
     if (at % 20 === 0) verifyWitness(system, witness)
+    state = after.state
     before = model.program.outputs.length === 0 ? publics.rootOut : undefined
   }
 }
