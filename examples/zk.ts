@@ -30,14 +30,12 @@ import {
   commitList,
   formOf,
   generator,
-  powerOf,
   prove,
   provenPolicy,
   publicsOf,
   signalsOf,
   statementOf,
   unsafeKey,
-  unsafePowers,
   verifyProof,
   withCurve,
   type Circuit,
@@ -85,16 +83,13 @@ interface Kit {
 }
 
 const blocks = await loadBlocks()
-let powers: Uint8Array | undefined
 
 async function kitOf(program: Program.Program, options: Omit<CircuitOptions, 'blocks'>): Promise<Kit> {
   const circuit = circuitOf(program, { ...options, blocks })
   say(`${counted(circuit.constraints)} constraints, counted before anything is compiled`)
   const start = performance.now()
   const { r1cs, wasm } = await compile(circuit)
-  powers ??= await unsafePowers(13)
-  must(powerOf(r1cs) <= 13, 'the circuit fits the unsafe powers of tau')
-  const key = await unsafeKey(r1cs, { powers })
+  const key = await unsafeKey(r1cs)
   const { verification } = key
   say(`compiled and set up in ${seconds(start)}: unsafe development key ${short(verification.hash)}`)
   return { circuit, generator: await generator(wasm), key }
