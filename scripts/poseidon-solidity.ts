@@ -3,8 +3,8 @@
  * code gives with the library's.
  *
  * Between the full rounds the two elements behind the first are only multiplied by one fixed matrix and take a multiple of the fifth power, so
- * they stand for two numbers of a linear recurrence (the observer's form of control theory): v = x^5, x' = d v + z1, z1' = z2 + p z1 + b v,
- * z2' = e z1 + c v, with the same five coefficients in every round; all constants come to the first element.
+ * they stand for two numbers of a linear recurrence (the controller's form of control theory): v = x^5, x' = D v + B y + C z, y' = v + P y + E z,
+ * z' = y, with the same five coefficients in every round; all constants come to the first element.
  */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -38,9 +38,10 @@ function formOf() {
   const row = matrix[0].slice(1)
   const [column, inner] = [columnOf(matrix, 0).slice(1), matrix.slice(1).map((line) => line.slice(1))]
   const trace = reduce(inner[0][0] + inner[1][1])
-  const shifted = [0, 1].map((j) => reduce(dot(row, columnOf(inner, j)) - trace * row[j]))
-  const base: Matrix = [row, shifted]
-  const [b, c] = times(base, column)
+  // What y and z stand for: the column, and the matrix times it less the trace times it.
+  const next = times(inner, column).map((value, i) => reduce(value - trace * column[i]))
+  const base: Matrix = column.map((value, i) => [value, next[i]])
+  const [b, c] = [dot(row, column), dot(row, next)]
   const e = reduce(inner[0][1] * inner[1][0] - inner[0][0] * inner[1][1])
   // What the constants behind the first element have come to, round by round.
   let rest: Vector = [0n, 0n]
@@ -53,9 +54,9 @@ function formOf() {
     matrix,
     coefficients: { d: matrix[0][0], p: trace, b, e, c },
     /** Matrix of the last full round before the partial ones: what it gives is in the recurrence's form. */
-    into: product(bordered(base), matrix),
+    into: product(bordered(inverted(base)), matrix),
     /** From the recurrence back to the two elements. */
-    back: inverted(base),
+    back: base,
     before: constants.slice(0, first),
     added,
     after: [plus(constants[last], [dot(row, rest), ...times(inner, rest)]), ...constants.slice(last + 1)],
@@ -77,14 +78,11 @@ const powers = (...names: readonly string[]): string[] =>
 const row = (at: number, ...added: readonly string[]): string =>
   sum(by('x', `M${at}0`), by('y', `M${at}1`), by('z', `M${at}2`), ...added)
 
-/** What a round of the recurrence does; the constant is the next round's. */
-const partial = (constant: string): string[] => [
-  `v := ${by('x', 'x')}`,
-  'v := mulmod(mulmod(v, v, ORDER), x, ORDER)',
-  `x := ${sum(by('v', 'D'), 'y', constant)}`,
-  `w := addmod(${by('y', 'E')}, ${by('v', 'C')}, ORDER)`,
-  `y := ${sum(by('y', 'P'), by('v', 'B'), 'z')}`,
-  'z := w',
+/** What a round of the recurrence does, with y and z by the names that they have in it; the constant is the next round's. z becomes y, and y z. */
+const partial = (constant: string, [y, z]: readonly string[]): string[] => [
+  ...powers('x').map((line) => line.replace(/^x :=/, 'v :=')),
+  `x := ${sum(by('v', 'D'), by(y, 'B'), by(z, 'C'), constant)}`,
+  `${z} := add(${by(y, 'P')}, add(${by(z, 'E')}, v))`,
 ]
 
 const namedConstants = ({ matrix, coefficients: { d, p, b, e, c } }: Form): readonly (readonly [string, bigint])[] => [
@@ -122,7 +120,7 @@ function into({ into: matrix, added }: Form): string[] {
     ...powers('x', 'y', 'z'),
     `w := ${sum(...rowOf(matrix[0]), hex(added[0]))}`,
     `v := ${sum(...rowOf(matrix[1]))}`,
-    `z := mod(${sum(...rowOf(matrix[2]))}, ORDER)`,
+    `z := ${sum(...rowOf(matrix[2]))}`,
     'x := w',
     'y := v',
   ]
@@ -134,18 +132,26 @@ function back({ back: matrix, after: [[, ...constants]] }: Form): string[] {
   return [`v := ${y}`, `z := ${z}`, 'y := v']
 }
 
+/** The three words of the table that a loop is at. */
+const WORDS = ['mload(at)', 'mload(add(at, 32))', 'mload(add(at, 64))'] as const
+
 /** A full round; the constants are the next round's. */
 const full = [
   ...powers('x', 'y', 'z'),
-  `v := ${row(0, 'mload(at)')}`,
-  `let u := ${row(1, 'mload(add(at, 32))')}`,
-  `z := ${row(2, 'mload(add(at, 64))')}`,
+  `v := ${row(0, WORDS[0])}`,
+  `w := ${row(1, WORDS[1])}`,
+  `z := ${row(2, WORDS[2])}`,
   'x := v',
-  'y := u',
+  'y := w',
 ]
 
-/** Three rounds of the recurrence. */
-const partials = ['mload(at)', 'mload(add(at, 32))', 'mload(add(at, 64))'].flatMap(partial)
+/** Three rounds of the recurrence: behind them y and z are in each other's place. */
+const partials = [
+  ...WORDS.flatMap((word, i) => partial(word, i % 2 === 0 ? ['y', 'z'] : ['z', 'y'])),
+  'v := y',
+  'y := z',
+  'z := v',
+]
 
 /** Some lines for every three words of a part of the table. */
 const loop = (lines: readonly string[], from: number, to: number): string[] => [
@@ -185,8 +191,8 @@ pragma solidity ^0.8.31;
 /// @title Poseidon of two elements over the scalar field of BN254, with the parameters that circomlib uses: x^5, 8 full and 57 partial rounds.
 /// @notice A word that is not below the order counts as what it leaves: who must not take two words for one element checks that before.
 /// @dev Grassi, Khovratovich, Rechberger, Roy, Schofnegger, ePrint 2019/458. Between the full rounds the elements behind the first are kept as two
-/// numbers of a linear recurrence, whose five coefficients are those of every round: v = x^5, x' = D v + y, y' = P y + B v + z, z' = E y + C v.
-/// A product is below the order, and a word has room for a sum of five such.
+/// numbers of a linear recurrence, with the same five coefficients in every round: v = x^5, x' = D v + B y + C z, y' = v + P y + E z, z' = y.
+/// A product is below the order, and a word has room for a sum of five.
 library Poseidon {
 ${indented(constants, 4)}
     /// @notice The hash of two elements.

@@ -18,5 +18,8 @@ interface IPublicVerifier {
 
 /// @dev Reverts unless all are below the order: else an input and the same plus the order would be two inputs with one proof.
 function demandInField(uint256[4] calldata publics) pure {
-    for (uint256 i = 0; i < 4; ++i) require(publics[i] < FIELD_ORDER, NotInField(i));
+    require(publics[0] < FIELD_ORDER, NotInField(0));
+    require(publics[1] < FIELD_ORDER, NotInField(1));
+    require(publics[2] < FIELD_ORDER, NotInField(2));
+    require(publics[3] < FIELD_ORDER, NotInField(3));
 }

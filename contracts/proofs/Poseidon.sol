@@ -6,8 +6,8 @@ pragma solidity ^0.8.31;
 /// @title Poseidon of two elements over the scalar field of BN254, with the parameters that circomlib uses: x^5, 8 full and 57 partial rounds.
 /// @notice A word that is not below the order counts as what it leaves: who must not take two words for one element checks that before.
 /// @dev Grassi, Khovratovich, Rechberger, Roy, Schofnegger, ePrint 2019/458. Between the full rounds the elements behind the first are kept as two
-/// numbers of a linear recurrence, whose five coefficients are those of every round: v = x^5, x' = D v + y, y' = P y + B v + z, z' = E y + C v.
-/// A product is below the order, and a word has room for a sum of five such.
+/// numbers of a linear recurrence, with the same five coefficients in every round: v = x^5, x' = D v + B y + C z, y' = v + P y + E z, z' = y.
+/// A product is below the order, and a word has room for a sum of five.
 library Poseidon {
     uint256 private constant ORDER = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
     uint256 private constant M00 = 0x109b7f411ba0e4c9b2b70caf5c36a7b194be7c11ad24378bfedb68592ba8118b;
@@ -140,10 +140,10 @@ library Poseidon {
                 v := mulmod(z, z, ORDER)
                 z := mulmod(mulmod(v, v, ORDER), z, ORDER)
                 v := add(add(add(mulmod(x, M00, ORDER), mulmod(y, M01, ORDER)), mulmod(z, M02, ORDER)), mload(at))
-                let u := add(add(add(mulmod(x, M10, ORDER), mulmod(y, M11, ORDER)), mulmod(z, M12, ORDER)), mload(add(at, 32)))
+                w := add(add(add(mulmod(x, M10, ORDER), mulmod(y, M11, ORDER)), mulmod(z, M12, ORDER)), mload(add(at, 32)))
                 z := add(add(add(mulmod(x, M20, ORDER), mulmod(y, M21, ORDER)), mulmod(z, M22, ORDER)), mload(add(at, 64)))
                 x := v
-                y := u
+                y := w
             }
             v := mulmod(x, x, ORDER)
             x := mulmod(mulmod(v, v, ORDER), x, ORDER)
@@ -152,32 +152,29 @@ library Poseidon {
             v := mulmod(z, z, ORDER)
             z := mulmod(mulmod(v, v, ORDER), z, ORDER)
             w := add(add(add(mulmod(x, 0x109b7f411ba0e4c9b2b70caf5c36a7b194be7c11ad24378bfedb68592ba8118b, ORDER), mulmod(y, 0x16ed41e13bb9c0c66ae119424fddbcbc9314dc9fdbdeea55d6c64543dc4903e0, ORDER)), mulmod(z, 0x2b90bba00fca0589f617e7dcbfe82e0df706ab640ceb247b791a93b74e36736d, ORDER)), 0x10520b0ab721cadfe9eff81b016fc34dc76da36c2578937817cb978d069de559)
-            v := add(add(mulmod(x, 0x01e507fb65a14b9c13e94ca2118bbc2b74ff0351d0404d3627a6d4e77316d345, ORDER), mulmod(y, 0x07d4ea96a5398ba96ea0ec5d4d239311c18dfaec2b96e45ead603cef8554e335, ORDER)), mulmod(z, 0x1d5309f362807f11b24f80db88f2fcd395e771a07dc7df2d217f402a86e97920, ORDER))
-            z := mod(add(add(mulmod(x, 0x15cef5282066b9b4dc436eeccaf89bf5b61974f071a315f72baa92e7fdaff4cb, ORDER), mulmod(y, 0x1a98a6ea651ef38f82f71e0390f507ae7ee427e9dc081e5025f04ff53e7cc955, ORDER)), mulmod(z, 0x2133d311b56eb6600c57e055c88bcf21d4e4b44a3a449fe1bf7336d9bf06d226, ORDER)), ORDER)
+            v := add(add(mulmod(x, 0x0000000000000000000000000000000000000000000000000000000000000001, ORDER), mulmod(y, 0x234779982e403d4b6d14729d8f8236c7bd9f711c8bf23deb99556ecf727879f8, ORDER)), mulmod(z, 0x19635dce6db8356a6317e48d8aabde8aea881b3b44fb28a6edee8e5f998b70c6, ORDER))
+            z := add(add(mulmod(x, 0x0000000000000000000000000000000000000000000000000000000000000000, ORDER), mulmod(y, 0x0094a53831956ae4e6003af37d807a63f3b290d33463ca415769f0542547fc37, ORDER)), mulmod(z, 0x1455379c5f03b44f91a360a6db4e813d2724c895cff761fbea5b819db6d9d941, ORDER))
             x := w
             y := v
             for { let at := add(table, 192) let end := add(table, 2016) } lt(at, end) { at := add(at, 96) } {
                 v := mulmod(x, x, ORDER)
                 v := mulmod(mulmod(v, v, ORDER), x, ORDER)
-                x := add(add(mulmod(v, D, ORDER), y), mload(at))
-                w := addmod(mulmod(y, E, ORDER), mulmod(v, C, ORDER), ORDER)
-                y := add(add(mulmod(y, P, ORDER), mulmod(v, B, ORDER)), z)
-                z := w
+                x := add(add(add(mulmod(v, D, ORDER), mulmod(y, B, ORDER)), mulmod(z, C, ORDER)), mload(at))
+                z := add(mulmod(y, P, ORDER), add(mulmod(z, E, ORDER), v))
                 v := mulmod(x, x, ORDER)
                 v := mulmod(mulmod(v, v, ORDER), x, ORDER)
-                x := add(add(mulmod(v, D, ORDER), y), mload(add(at, 32)))
-                w := addmod(mulmod(y, E, ORDER), mulmod(v, C, ORDER), ORDER)
-                y := add(add(mulmod(y, P, ORDER), mulmod(v, B, ORDER)), z)
-                z := w
+                x := add(add(add(mulmod(v, D, ORDER), mulmod(z, B, ORDER)), mulmod(y, C, ORDER)), mload(add(at, 32)))
+                y := add(mulmod(z, P, ORDER), add(mulmod(y, E, ORDER), v))
                 v := mulmod(x, x, ORDER)
                 v := mulmod(mulmod(v, v, ORDER), x, ORDER)
-                x := add(add(mulmod(v, D, ORDER), y), mload(add(at, 64)))
-                w := addmod(mulmod(y, E, ORDER), mulmod(v, C, ORDER), ORDER)
-                y := add(add(mulmod(y, P, ORDER), mulmod(v, B, ORDER)), z)
-                z := w
+                x := add(add(add(mulmod(v, D, ORDER), mulmod(y, B, ORDER)), mulmod(z, C, ORDER)), mload(add(at, 64)))
+                z := add(mulmod(y, P, ORDER), add(mulmod(z, E, ORDER), v))
+                v := y
+                y := z
+                z := v
             }
-            v := add(add(mulmod(y, 0x0e88d46583aca2582c4d24ce79d6ceabb839cffcf41b607cff12d33f6925c9c1, ORDER), mulmod(z, 0x159e5d13fac8fb081c0faaeab0cfecd9a9189636a208aca7689e10da39d6bc43, ORDER)), 0x072c1bbe5b21fad79ea9520d9d76706713b173b7293f9c31eb5e88b77c646292)
-            z := add(add(mulmod(y, 0x00f4f79ccddb25dc4169c9b1b647eefa4ebac6b4eb7337cfe6c6a597b2ecfd4d, ORDER), mulmod(z, 0x0a65426ae6ea9ccea8213ebd60dc03a434281bd90caff5d5468e72bfe7e7306a, ORDER)), 0x069b898b636f3281d5e49d4e543e4134f3480e62c8a20d4c846db06afaea7a34)
+            v := add(add(mulmod(y, 0x2969f27eed31a480b9c36c764379dbca2cc8fdd1415c3dded62940bcde0bd771, ORDER), mulmod(z, 0x1832f4d69976df828945900063014af15903639421d1119537634fa5129acbf9, ORDER)), 0x072c1bbe5b21fad79ea9520d9d76706713b173b7293f9c31eb5e88b77c646292)
+            z := add(add(mulmod(y, 0x143021ec686a3f330d5f9e654638065ce6cd79e28c5b3753326244ee65a1b1a7, ORDER), mulmod(z, 0x1fa1bd873195ac6cb16f7e55c0e469498ba50477cfe86285e1ea9173f7978cd8, ORDER)), 0x069b898b636f3281d5e49d4e543e4134f3480e62c8a20d4c846db06afaea7a34)
             y := v
             for { let at := add(table, 2016) let end := add(table, 2304) } lt(at, end) { at := add(at, 96) } {
                 v := mulmod(x, x, ORDER)
@@ -187,10 +184,10 @@ library Poseidon {
                 v := mulmod(z, z, ORDER)
                 z := mulmod(mulmod(v, v, ORDER), z, ORDER)
                 v := add(add(add(mulmod(x, M00, ORDER), mulmod(y, M01, ORDER)), mulmod(z, M02, ORDER)), mload(at))
-                let u := add(add(add(mulmod(x, M10, ORDER), mulmod(y, M11, ORDER)), mulmod(z, M12, ORDER)), mload(add(at, 32)))
+                w := add(add(add(mulmod(x, M10, ORDER), mulmod(y, M11, ORDER)), mulmod(z, M12, ORDER)), mload(add(at, 32)))
                 z := add(add(add(mulmod(x, M20, ORDER), mulmod(y, M21, ORDER)), mulmod(z, M22, ORDER)), mload(add(at, 64)))
                 x := v
-                y := u
+                y := w
             }
             v := mulmod(x, x, ORDER)
             x := mulmod(mulmod(v, v, ORDER), x, ORDER)

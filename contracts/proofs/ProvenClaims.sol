@@ -43,7 +43,7 @@ contract ProvenClaims is IProofVerifier {
     error ManySteps(uint64 steps);
     error RunClaimed();
     error BadOutputLength(uint256 expected, uint256 found);
-    error OutOfRange(uint256 element);
+    error OutOfRange();
     error WrongRoot(uint256 expected, uint256 found);
     error WrongOutputs(bytes32 expected);
     error WrongFinalState(bytes32 expected);
@@ -164,48 +164,66 @@ contract ProvenClaims is IProofVerifier {
     function _demandOutput(bytes calldata output, uint256 rootOut) private view returns (bytes32) {
         uint256 found = Poseidon.chain(TAG, _packed(output));
         require(found == rootOut, WrongRoot(rootOut, found));
-        return Merkle.sizedRoot(Merkle.OUTPUTS, 1, Merkle.hashItem(_digestOf(output)));
+        return _listOf(_digestOf(output));
     }
 
     /// @dev As many integers in a field element as fit, the first one lowest, each within its width: so no two tensors pack to the same.
     function _packed(bytes calldata output) private view returns (uint256[] memory elements) {
         (uint256 size, uint256 width, uint256 offset) = (SIZE, WIDTH, OFFSET);
-        uint256 count = output.length / size;
-        uint256 each = CAPACITY / width;
-        elements = new uint256[]((count + each - 1) / each);
+        uint256 each;
+        // Whatever is beyond the width in any of the integers.
+        uint256 beyond = 0;
         unchecked {
-            for (uint256 i = 0; i < count; ++i) {
-                uint256 shifted = _integerAt(output, i * size, size) + offset;
-                // P8 (in range): an integer that does not fit would run over into its neighbour.
-                require(shifted >> width == 0, OutOfRange(i));
-                elements[i / each] |= shifted << (width * (i % each));
+            each = CAPACITY / width;
+            elements = new uint256[]((output.length / size + each - 1) / each);
+        }
+        assembly ("memory-safe") {
+            let first := output.offset
+            let end := add(first, output.length)
+            let bits := mul(width, each)
+            let last := sub(size, 1)
+            for { let to := add(elements, 32) } lt(first, end) { to := add(to, 32) } {
+                let sum := 0
+                for { let place := 0 } and(lt(place, bits), lt(first, end)) { place := add(place, width) } {
+                    // Eight bytes in reverse, little-endian; those behind the integer fall off where its sign is extended.
+                    let value := shr(192, calldataload(first))
+                    value := or(shl(8, and(value, 0x00ff00ff00ff00ff)), and(shr(8, value), 0x00ff00ff00ff00ff))
+                    value := or(shl(16, and(value, 0x0000ffff0000ffff)), and(shr(16, value), 0x0000ffff0000ffff))
+                    value := or(shl(32, and(value, 0xffffffff)), shr(32, value))
+                    switch offset
+                    case 0 { value := and(value, sub(shl(shl(3, size), 1), 1)) }
+                    default { value := add(signextend(last, value), offset) }
+                    beyond := or(beyond, shr(width, value))
+                    sum := or(sum, shl(place, value))
+                    first := add(first, size)
+                }
+                mstore(to, sum)
             }
         }
+        // P8 (in range): an integer that does not fit would run over into its neighbour.
+        require(beyond == 0, OutOfRange());
     }
 
-    /// @dev The little-endian integer of `size` bytes at a byte, its sign extended to the word where the form is signed.
-    function _integerAt(bytes calldata output, uint256 begin, uint256 size) private view returns (uint256 value) {
-        bool isSigned = OFFSET != 0;
+    /// @dev The sized root of a list of outputs with this digest alone: Merkle.sizedRoot of Merkle.hashItem, cheaper.
+    function _listOf(bytes32 digest) private view returns (bytes32 sized) {
         assembly ("memory-safe") {
-            // Eight bytes in reverse; those behind the integer are cut off.
-            value := shr(192, calldataload(add(output.offset, begin)))
-            value := or(shl(8, and(value, 0x00ff00ff00ff00ff)), and(shr(8, value), 0x00ff00ff00ff00ff))
-            value := or(shl(16, and(value, 0x0000ffff0000ffff)), and(shr(16, value), 0x0000ffff0000ffff))
-            value := or(shl(32, and(value, 0xffffffff)), shr(32, value))
-            value := and(value, sub(shl(mul(8, size), 1), 1))
-            if isSigned { value := signextend(sub(size, 1), value) }
+            // Above the free memory pointer nothing is kept. 0x00, digest; then 0x03, kind 0x03, size 1 as uint64, item.
+            let free := mload(0x40)
+            mstore8(free, 0)
+            mstore(add(free, 1), digest)
+            let done := staticcall(gas(), 2, free, 33, add(free, 42), 32)
+            mstore(add(free, 10), 0x03030000000000000001)
+            done := and(and(done, staticcall(gas(), 2, add(free, 32), 42, 0, 32)), eq(returndatasize(), 32))
+            if iszero(done) { revert(0, 0) }
+            sized := mload(0)
         }
     }
 
     /// @dev The digest of the tensor (docs/formats.md): tiles of 32 columns with all rows.
     function _digestOf(bytes calldata output) private view returns (bytes32 digest) {
         (uint256 row, uint256 most) = (ROW, TILE * SIZE);
-        bytes32[] memory tiles = new bytes32[]((row + most - 1) / most);
-        for (uint256 i = 0; i < tiles.length; ++i) {
-            uint256 left = i * most;
-            tiles[i] = _hashTile(output, left, row - left < most ? row - left : most);
-        }
-        bytes32 root = Merkle.rootFrom(tiles);
+        // One tile, nearly always.
+        bytes32 root = row > most ? _rootOf(output, row, most) : _hashTile(output, 0, row);
         (bytes32 first, bytes32 second, uint256 length) = (HEAD_0, HEAD_1, HEAD_LENGTH);
         assembly ("memory-safe") {
             // Above the free memory pointer nothing is kept.
@@ -217,6 +235,16 @@ contract ProvenClaims is IProofVerifier {
             if iszero(and(done, eq(returndatasize(), 32))) { revert(0, 0) }
             digest := mload(0)
         }
+    }
+
+    /// @dev The root over several tiles.
+    function _rootOf(bytes calldata output, uint256 row, uint256 most) private view returns (bytes32) {
+        bytes32[] memory tiles = new bytes32[]((row + most - 1) / most);
+        for (uint256 i = 0; i < tiles.length; ++i) {
+            uint256 left = i * most;
+            tiles[i] = _hashTile(output, left, row - left < most ? row - left : most);
+        }
+        return Merkle.rootFrom(tiles);
     }
 
     /// @dev The leaf hash of so many bytes of every row, from `left` on.

@@ -9,7 +9,7 @@ import { deploy, startNode, type EvmNode } from './node.js'
 import { poseidonGas } from './poseidon.js'
 
 /** What a hash may take. */
-const GAS = 18_000
+const GAS = 15_500
 
 let node: EvmNode
 let harness: Contract
