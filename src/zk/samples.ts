@@ -94,7 +94,7 @@ function demandRows(tensors: readonly Tensor[], { rows }: Members): number {
 
 /**
  * Commits to a data set: `tensors` has one tensor for each input of the program, row i of each being sample i.
- * Cost: 2 to 8 ms a sample. @throws Fault `zk/too-large` (more samples than the tree holds), `zk/bad-length`, `zk/out-of-range`.
+ * Cost: about 1 ms a sample of up to 15 packed elements. @throws Fault `zk/too-large` (more samples than the tree holds), `zk/bad-length`, `zk/out-of-range`.
  */
 export function commitDataset(tensors: readonly Tensor[], members: Members, { salt }: { salt?: bigint } = {}): Dataset {
   const size = demandRows(tensors, members)
