@@ -22,7 +22,7 @@ import { DTYPES, sizeOf, type DType } from '../core/tensor.js'
 import type { InputScale } from '../quantize/feeds.js'
 import type { Interval } from '../quantize/index.js'
 import type { Layouts } from '../zk/circuit.js'
-import { layoutOf, type Layout } from '../zk/commit.js'
+import { SHAPES, layoutOf, type Layout } from '../zk/commit.js'
 import { ORDER } from '../zk/field.js'
 import type { Scheme } from '../zk/keys.js'
 
@@ -94,7 +94,7 @@ const layoutFields = record({
   width: integer,
   scale: small,
   salted: flag,
-  shape: literal('leaves', 'chain'),
+  shape: literal(...SHAPES),
 })
 
 const layout: Field<Layout> = (value, where) => {

@@ -11,7 +11,7 @@ import type { Program } from '../exact/program.js'
 import { bitsOf, exactRange, intervals, type Interval } from '../quantize/index.js'
 import { intervalOf, within } from '../quantize/interval.js'
 import type { Blocks } from './blocks.js'
-import { commit, commitList, layoutOf, programElement, statementOf, type Layout } from './commit.js'
+import { commit, commitList, layoutOf, outputLayout, programElement, statementOf, type Layout } from './commit.js'
 import { Draft, type Form } from './draft.js'
 import { settle } from './freivalds.js'
 import { foldRoots, packingOf, pair, rootOf } from './roots.js'
@@ -99,15 +99,6 @@ function layoutsOf(program: Program, bounds: readonly Interval[], salted: Circui
     inputs: range(parameters, inputs).map((v) => packed(v, bounds[v], salted.inputs)),
     outputs: program.outputs.map((v) => outputLayout(packed(v, bounds[v], salted.outputs))),
   }
-}
-
-/** Bytes up to which a contract is expected to hash an output. */
-const CHAINED = 1024
-
-/** Small outputs that anybody may see are hashed one element after the other, which needs no Poseidon but that of two. */
-function outputLayout(layout: Layout): Layout {
-  const bytes = sizeOf(layout.dims) * DTYPES[layout.dtype].bytes
-  return !layout.salted && bytes <= CHAINED ? { ...layout, shape: 'chain' } : layout
 }
 
 /** What a parameter may hold before and after a step. */

@@ -9,7 +9,7 @@ import { DTYPES, type DType, type Tensor } from '../core/tensor.js'
 import { digest } from '../merkle/index.js'
 import * as fields from '../receipt/fields.js'
 import { format, type Format } from '../receipt/typed-data.js'
-import { commit, layoutOf, type Layout } from './commit.js'
+import { SHAPES, commit, layoutOf, type Layout } from './commit.js'
 import { element } from './field.js'
 
 /** What is said of a tensor. */
@@ -92,7 +92,7 @@ const layoutField: fields.Field<Layout> = fields.record<Layout>(
     width: fields.uint(8),
     scale,
     salted: fields.bool,
-    shape: fields.oneOf(['leaves', 'chain']),
+    shape: fields.oneOf(SHAPES),
   },
   (layout) => void layoutOf(layout, layout),
 )

@@ -35,8 +35,16 @@ export function rootOf(draft: Draft, form: Form, packing: Packing): string {
   const shifted = `(${form.name}[i] + ${literal(offset)}) * (1 << (${width} * (i % ${step})))`
   draft.emit(`    for (var i = 0; i < ${form.size}; i++) { ${place} += ${shifted}; }`)
   draft.constraints += packingRows(form, packing)
+  if (shape === 'packed') return wireOf(draft, `${stream}[0]`)
   const block = shape === 'chain' ? 'ChainRoot' : 'StreamRoot'
   return draft.linear(block, { E: size, tag: String(tag) }, { in: stream }).name('out') + '[0]'
+}
+
+/** An expression whose row is counted elsewhere, as a wire. */
+function wireOf(draft: Draft, expression: string): string {
+  const root = draft.fresh('root')
+  draft.emit(`    signal ${root};`, `    ${root} <== ${expression};`)
+  return root
 }
 
 /** Rows of a packing: one for every field element that is more than one wire. */

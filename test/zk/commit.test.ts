@@ -7,6 +7,7 @@ import {
   commitList,
   fold,
   layoutOf,
+  outputLayout,
   pack,
   perElement,
   rootOutOf,
@@ -98,6 +99,16 @@ test('a chain is Poseidon of the hash so far and the next element, and no tree h
   expect(commit(values, { width: 13, shape: 'chain' })).toBe(hashed)
   expect(commit(values, { width: 13 })).not.toBe(hashed)
   expect(chain(5n, [])).toBe(poseidon([5n, 0n]))
+})
+
+test('a packed root is the one element of its stream, and stands for nothing that is hidden or longer', () => {
+  const values = tensor('int8', [2], [-128, 127])
+  expect(commit(values, { shape: 'packed' })).toBe(255n << 8n)
+  expect(() => commit(values, { shape: 'packed', salt: 1n })).toThrow('zk/unsupported')
+  expect(() => layoutOf({ dtype: 'int8', dims: [32] }, { shape: 'packed' })).toThrow('zk/unsupported')
+  const shapes = [1, 31, 32, 1024, 1025].map((size) => outputLayout(layoutOf({ dtype: 'int8', dims: [size] })).shape)
+  expect(shapes).toEqual(['packed', 'packed', 'chain', 'chain', 'leaves'])
+  expect(outputLayout(layoutOf({ dtype: 'int8', dims: [1] }, { salted: true })).shape).toBe('leaves')
 })
 
 test('a statement names the program and the model', () => {
