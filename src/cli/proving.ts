@@ -48,6 +48,9 @@ export async function integerProgram(path: string, stateFile?: string): Promise<
       inputs: report.inputs,
     }
   }
+  demand(!path.endsWith('.onnx'), 'cli/usage', () => 'circuits are made of integer programs', {
+    hint: 'make one of the model with "countersign quantize"',
+  })
   const program = decodeProgram(await read(path, MAX_FILE))
   const inputs = inputsOf(program).map(({ dtype, dims }, i) => {
     return { name: program.names.inputs[i], dtype, dims, exponent: null, zero: 0 }
@@ -176,6 +179,12 @@ export const keyData = (key: VerificationKey) => {
   const { hash, scheme, contributions } = key
   return { hash: toHex(hash), scheme, setUp: isUnsafe(key) ? 'unsafe' : key.setUp, contributions }
 }
+
+/** What a circuit hides, for people. */
+export const hiddenOf = (salted: Circuit['salted']): string =>
+  Object.entries(salted)
+    .flatMap(([what, hidden]) => (hidden ? [what] : []))
+    .join(', ') || 'nothing'
 
 /** Public inputs as data. */
 export const publicsData = ({ statement, rootIn, rootOut, context }: Publics) => {

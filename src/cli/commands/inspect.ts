@@ -4,7 +4,7 @@ import { toHex } from '../../core/bytes.js'
 import { decodeJson } from '../../core/json.js'
 import { Fault } from '../../core/faults.js'
 import * as Proof from '../../attest/proof.js'
-import { bundleReader, isQuantized, readModel, readQuantized } from '../../disk/index.js'
+import { bundleReader, isKit, isQuantized, readKit, readModel, readQuantized } from '../../disk/index.js'
 import { estimate } from '../../exact/estimate.js'
 import { decode as decodeProgram, hash as hashProgram } from '../../exact/format.js'
 import type { Bundle } from '../../receipt/bundle.js'
@@ -14,6 +14,7 @@ import { command } from '../command.js'
 import { isFolder, readBundle, scheduleLine } from '../bundles.js'
 import { read } from '../files.js'
 import { size, time, type Result } from '../output.js'
+import { hiddenOf, keyData, keyLine } from '../proving.js'
 import { reportLines } from '../quantization.js'
 
 export function inspect(): Command {
@@ -21,14 +22,18 @@ export function inspect(): Command {
     'inspect',
     (c) =>
       c
-        .description('describe a model, program, bundle, proof of learning, job, receipt, seal or verdict')
-        .argument('<path>', 'any file, or the folder of a bundle, of a proof of learning or of an integer program'),
+        .description('describe a model, program, proving kit, bundle, proof of learning, job, receipt, seal or verdict')
+        .argument(
+          '<path>',
+          'any file, or the folder of a bundle, of a proof of learning, of an integer program or of a proving kit',
+        ),
     async ([path]) => ((await isFolder(path)) ? inspectFolder(path) : inspectFile(path)),
   )
 }
 
 async function inspectFolder(path: string): Promise<Result> {
   if (await isQuantized(path)) return inspectQuantized(path)
+  if (await isKit(path)) return inspectKit(path)
   return (await Proof.isProof(bundleReader(path))) ? inspectProof(path) : inspectBundle(path)
 }
 
@@ -69,6 +74,32 @@ async function inspectQuantized(path: string): Promise<Result> {
     data: { kind: 'quantized', program: programData(program), report },
     lines: ['integer program', ...programLines(program), ...reportLines(report)],
     next: [`countersign run ${path} --input FILE --out bundle`],
+  }
+}
+
+/** What a proving kit is for. Whether its key is one of its circuit, `setup check` finds out. */
+async function inspectKit(path: string): Promise<Result> {
+  const { circuit, choice, verification } = await readKit(path)
+  const { program, constraints, salted } = circuit
+  const committed = choice.baked === undefined
+  return {
+    outcome: 'done',
+    data: {
+      kind: 'kit',
+      program: programData(program),
+      constraints,
+      scheme: choice.scheme,
+      committed,
+      private: salted,
+      key: verification === undefined ? null : keyData(verification),
+    },
+    lines: [
+      `proving kit, ${choice.scheme}, ${constraints.toLocaleString('en-US')} constraints`,
+      `weights ${committed ? 'are given with each proof' : 'are constants of the circuit'}; hidden: ${hiddenOf(salted)}`,
+      verification === undefined ? 'no key yet: nobody contributed' : keyLine(verification),
+      ...programLines(program),
+    ],
+    next: [`countersign prove ${path} --input FILE --context 0 --out proof.json`],
   }
 }
 

@@ -140,33 +140,24 @@ async function ran(
   }
 }
 
-/** A salt for each thing that the circuit hides: given, of the kit, or new. New ones that nobody writes are lost. */
-async function saltsOf({ circuit, choice }: Kit, { salts: file, saltOut, out }: Options): Promise<Salts> {
+/** A salt for each thing that the circuit hides: that of the kit, a given one, or a new one, which must be kept. */
+async function saltsOf({ circuit, choice }: Kit, { salts: file, saltOut }: Options): Promise<Salts> {
   const given = file === undefined ? {} : await saltsFrom(file)
-  const { inputs, model, outputs } = circuit.salted
-  const missing = (inputs && given.inputs === undefined) || (outputs && given.outputs === undefined)
+  const known = { ...given, ...(choice.modelSalt === undefined ? {} : { model: choice.modelSalt }) }
+  const hidden = SALTED.filter((what) => circuit.salted[what])
+  const lacking = hidden.filter((what) => known[what] === undefined)
   demand(
-    !missing || saltOut !== undefined,
+    lacking.length === 0 || saltOut !== undefined,
     'cli/usage',
-    () => `the circuit hides something: ${out ?? 'it'} asks for salts`,
+    () => `no salt to hide ${lacking.join(' and ')} with`,
     {
-      hint: '--salt-out FILE keeps new ones, --salts FILE takes those of before',
+      hint: '--salt-out FILE draws new ones and keeps them, --salts FILE takes those of before',
     },
   )
-  demand(
-    !model || choice.modelSalt !== undefined || given.model !== undefined,
-    'cli/usage',
-    () => 'no salt of the model',
-    {
-      hint: 'the salt of committed weights is theirs for good: --salts FILE',
-    },
-  )
-  return {
-    ...(inputs ? { inputs: given.inputs ?? drawSalt() } : {}),
-    ...(model ? { model: choice.modelSalt ?? given.model } : {}),
-    ...(outputs ? { outputs: given.outputs ?? drawSalt() } : {}),
-  }
+  return Object.fromEntries(hidden.map((what) => [what, known[what] ?? drawSalt()]))
 }
+
+const SALTED = ['inputs', 'model', 'outputs'] as const
 
 async function writeStateAfter(path: string, { stateAfter }: Run): Promise<void> {
   demand(stateAfter !== undefined, 'cli/usage', () => '--state-out is for programs that change their weights')

@@ -39,7 +39,7 @@ import { command } from '../command.js'
 import { read } from '../files.js'
 import { size, time, type Result } from '../output.js'
 import { withProgress } from '../progress.js'
-import { UNSAFE, drawSalt, integerProgram, keyData, keyLine, tell, type IntegerProgram } from '../proving.js'
+import { UNSAFE, drawSalt, hiddenOf, integerProgram, keyData, keyLine, tell, type IntegerProgram } from '../proving.js'
 
 interface KeyWords {
   readonly unsafe?: boolean
@@ -98,8 +98,8 @@ export function setup(): Command {
     async ([path], options) => {
       const began = performance.now()
       const { scheme, drafted, budget } = await drawn(path, options)
-      tell(...budgetLines(budget, scheme))
       if (options.budget === true) return budgetResult(drafted, scheme)
+      tell(...budgetLines(budget, scheme))
       demandKeyWords(options)
       demand(options.out !== undefined, 'cli/usage', () => '--out says where the kit goes')
       await demandNew(options.out)
@@ -328,33 +328,30 @@ function resultOf(kit: Kit, { out, spent }: { out: string; spent: number }): Res
       milliseconds: spent,
     },
     lines: [
-      `program  ${toHex(hash(circuit.program))}, weights ${choice.baked === undefined ? 'committed' : 'constants'}`,
-      `hidden   ${hiddenOf(circuit.salted)}`,
+      `program   ${toHex(hash(circuit.program))}, weights ${choice.baked === undefined ? 'committed' : 'constants'}`,
+      `hidden    ${hiddenOf(circuit.salted)}${Object.values(circuit.salted).includes(true) ? '' : ': roots bind, but whoever guesses a tensor knows that the guess was right'}`,
       ...(verification === undefined ? UNFINISHED : [keyLine(verification)]),
-      `written  ${file} (${size(zkey.length)}${unsafe ? `; ${UNSAFE}` : ''}), ${time(spent)}`,
+      `written   ${file} (${size(zkey.length)}${unsafe ? `; ${UNSAFE}` : ''}), ${time(spent)}`,
     ],
-    next: nextOf(out, verification),
+    next: nextOf(out, kit),
   }
 }
 
 const UNFINISHED = [
-  'key      none yet: nobody contributed, and with this file as it is anybody could forge proofs',
-  '         each contributor adds a secret and forgets it; one that does is enough. Then run setup again with --key and the last file',
+  'key       none yet: nobody contributed, and with this file as it is anybody could forge proofs',
+  '          each contributor adds a secret and forgets it; one that does is enough. Then run setup again with --key and the last file',
 ]
 
-function nextOf(out: string, verification: VerificationKey | undefined): string[] {
+function nextOf(out: string, { circuit, choice, verification }: Kit): string[] {
   if (verification === undefined)
     return [`countersign setup contribute ${join(out, 'initial.zkey')} --name NAME --out NAME.zkey`]
+  const state = choice.baked === undefined ? ' --state FILE' : ''
+  const salts = Object.values(circuit.salted).includes(true) ? ' --salt-out salts.json' : ''
   return [
-    `countersign prove ${out} --input FILE --context HEX --out proof.json`,
+    `countersign prove ${out} --input FILE${state} --context 0${salts} --out proof.json`,
     `countersign verify-proof proof.json --key ${join(out, 'verification-key.json')}${isUnsafe(verification) ? ' --allow-unsafe' : ''}`,
   ]
 }
-
-const hiddenOf = (salted: Kit['circuit']['salted']): string =>
-  Object.entries(salted)
-    .flatMap(([what, hidden]) => (hidden ? [what] : []))
-    .join(', ') || 'nothing: roots bind, but whoever guesses a tensor knows that the guess was right'
 
 // ---------------------------------------------------------------- contribute
 
@@ -442,10 +439,10 @@ function checkedResult({ circuit }: Kit, verification: VerificationKey): Result 
     data: { program, constraints: circuit.constraints, key: keyData(verification) },
     lines: [
       keyLine(verification),
-      `circuit  that of program ${program}: compiled again to the same ${circuit.constraints.toLocaleString('en-US')} constraints`,
+      `circuit   that of program ${program}: compiled again to the same ${circuit.constraints.toLocaleString('en-US')} constraints`,
       isUnsafe(verification)
-        ? `trust    none: the key is ${UNSAFE}`
-        : 'trust    proofs hold if one contributor forgot the secret; what the powers of tau are worth is said by their hash alone',
+        ? `trust     none: the key is ${UNSAFE}`
+        : 'trust     proofs hold if one contributor forgot the secret; what the powers of tau are worth is said by their hash alone',
     ],
   }
 }
