@@ -96,21 +96,41 @@ export async function loadSnarkjs(): Promise<Snarkjs> {
 let users = 0
 let threads: Promise<Curve> | undefined
 
+/** Options of {@link withCurve}. */
+export interface CurveLimits {
+  /** Milliseconds after which the work is given up. By default an hour. */
+  readonly limit?: number
+}
+
+const HOUR = 3_600_000
+
 /**
  * Runs work that uses snarkjs. Its threads start with the first user and end with the last, so that a process ends; who proves
  * many times wraps all of it in one call, and starts them once.
+ *
+ * A thread of snarkjs that fails in Node prints its error and never answers; then the limit ends the wait. Files are checked before
+ * they come here, so that only memory can run out.
  * Cost: about 0.2 s to start the threads.
- * @throws Fault `zk/no-prover`; `zk/prover-failed` where a thread dies or snarkjs throws what is no fault.
+ * @throws Fault `zk/no-prover`; `zk/prover-failed` where a thread dies, time runs out, or snarkjs throws what is no fault.
  */
-export async function withCurve<T>(work: (snarkjs: Snarkjs) => Promise<T>): Promise<T> {
+export async function withCurve<T>(
+  work: (snarkjs: Snarkjs) => Promise<T>,
+  { limit = HOUR }: CurveLimits = {},
+): Promise<T> {
   const snarkjs = await loadSnarkjs()
   users++
+  let timer: ReturnType<typeof setTimeout> | undefined
   try {
     const curve = await (threads ??= snarkjs.curves.getCurveFromName('bn128'))
-    return await Promise.race([work(snarkjs), death(curve)])
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Stuck(`not done after ${limit} ms`)), limit)
+    })
+    return await Promise.race([work(snarkjs), death(curve), late])
   } catch (error) {
+    if (error instanceof Stuck) end() // who comes next starts new threads
     throw Fault.is(error) ? error : new Fault('zk/prover-failed', reasonOf(error), { cause: error })
   } finally {
+    clearTimeout(timer)
     if (--users === 0) end()
   }
 }
@@ -122,12 +142,15 @@ function end(): void {
   void ended?.then((curve) => curve.terminate()).catch(() => {})
 }
 
-/** Never fulfilled; rejected where a thread dies, which snarkjs would wait for without end. */
+/** Threads that will not answer. */
+class Stuck extends Error {}
+
+/** Never fulfilled; rejected where a thread dies. */
 function death(curve: Curve): Promise<never> {
   return new Promise((_, reject) => {
     for (const worker of curve.tm.workers ?? [])
       worker.addEventListener('error', ({ message }) =>
-        reject(new Error(`a thread died: ${message ?? 'no reason given'}`)),
+        reject(new Stuck(`a thread died: ${message ?? 'no reason given'}`)),
       )
   })
 }

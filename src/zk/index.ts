@@ -19,7 +19,7 @@ export { commitDataset, openSamples, rootOfSamples, type Dataset, type Members, 
 export * from './bind.js'
 export { generator, signalsOf, type Generator, type Signals, type Step } from './witness.js'
 export { decodeSystem, verifyWitness, type System } from './r1cs.js'
-export { SECRETS, decodePowers, unsafePowers, type Powers } from './powers.js'
+export { checkPowers, decodePowers, unsafePowers, type CheckPowersOptions, type Powers } from './powers.js'
 export {
   checkKey,
   contribute,

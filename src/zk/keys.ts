@@ -8,7 +8,7 @@ import { sha256, sha256Of } from '../core/sha256.js'
 import { loggerFor, withCurve, written, type Progress } from './curve.js'
 import { checkPowers, decodePowers, demandHash, isUnsafePowers, unsafePowers, type Powers } from './powers.js'
 import { unsafeFirstKey } from './unsafe-setup.js'
-import { decodeSystem, type Combination, type Constraint } from './r1cs.js'
+import { decodeSystem, type Combination, type Constraint, type System } from './r1cs.js'
 import { demandPoints, encodeSections, marked, section, unmarkedSections } from './sections.js'
 import { demandSound, PUBLICS, type Allowance, type Scheme, type VerificationKey } from './verification-key.js'
 import { decodeZkey } from './zkey.js'
@@ -63,23 +63,35 @@ function gatesFor({ a, b, c }: Constraint): number {
   return 1 + Math.max(0, new Set(terms).size - 3)
 }
 
-/** The rows that a scheme makes of a constraint system. */
-function rowsOf(r1cs: Uint8Array, scheme: Scheme): number {
-  const { constraints, publicInputs, publicOutputs } = decodeSystem(r1cs)
-  const publics = publicInputs + publicOutputs
-  demand(publics === PUBLICS, 'zk/wrong-key', () => 'a circuit of another number of public inputs', {
+/**
+ * The constraint system of a circuit of ours. Its file holds 8 bytes for each wire (their labels), so that no header makes anybody
+ * reserve memory that the file does not pay for.
+ * @throws Fault `zk/bad-r1cs`, `zk/wrong-key` for another number of public inputs.
+ */
+function systemOf(r1cs: Uint8Array): System {
+  const system = decodeSystem(r1cs)
+  const found = system.publicInputs + system.publicOutputs
+  demand(found === PUBLICS, 'zk/wrong-key', () => 'a circuit of another number of public inputs', {
     expected: PUBLICS,
-    found: publics,
+    found,
   })
-  if (scheme === 'groth16') return constraints.length + publics + 1
+  const fits = system.wires <= r1cs.length / 8 && system.wires > PUBLICS + system.privateInputs
+  demand(fits, 'zk/bad-r1cs', () => 'more wires than the file has labels for, or fewer than inputs')
+  return system
+}
+
+/** The rows that a scheme makes of a constraint system. */
+function rowsOf({ constraints }: System, scheme: Scheme): number {
+  if (scheme === 'groth16') return constraints.length + PUBLICS + 1
   return Math.max(
     8,
-    constraints.reduce((sum, constraint) => sum + gatesFor(constraint), publics),
+    constraints.reduce((sum, constraint) => sum + gatesFor(constraint), PUBLICS),
   )
 }
 
 /** The least power of tau that set-up takes for a constraint system. @throws Fault `zk/bad-r1cs`, `zk/wrong-key`. */
-export const powerOf = (r1cs: Uint8Array, scheme: Scheme = 'groth16'): number => powerFor(rowsOf(r1cs, scheme))
+export const powerOf = (r1cs: Uint8Array, scheme: Scheme = 'groth16'): number =>
+  powerFor(rowsOf(systemOf(r1cs), scheme))
 
 function demandRoom(r1cs: Uint8Array, powers: Powers, scheme: Scheme): void {
   const needed = powerOf(r1cs, scheme)
@@ -172,7 +184,7 @@ function demandDevelopment(r1cs: Uint8Array, powers: Powers, scheme: Scheme): vo
 
 async function unsafeGroth16(r1cs: Uint8Array, progress?: Progress): Promise<ProvingKey> {
   progress?.('unsafe development key: set-up from known secrets')
-  const first = await unsafeFirstKey(decodeSystem(r1cs), powerOf(r1cs))
+  const first = await unsafeFirstKey(systemOf(r1cs), powerOf(r1cs))
   const made = await withCurve(({ zKey }) =>
     written((file) => zKey.beacon(first, file, 'unsafe', beaconOf(r1cs), BEACON_ROUNDS, loggerFor(progress))),
   )
@@ -198,7 +210,8 @@ export interface CheckOptions extends Allowance {
 /**
  * Checks a key that others made: it is of this circuit and these powers of tau, every contribution follows from the one before, at
  * least one of them is a secret, and the files are the pinned ones. Powers of tau without a pin are checked too ({@link checkPowers}),
- * which takes long: pin them. What no check can show: that a contributor forgot the secret.
+ * which takes long: pin them. What no check can show: that a contributor forgot the secret. A wrong point among those that only provers
+ * use passes with chance 2^-32.
  * Cost: that of set-up, and about half as much again.
  * @throws Fault `zk/wrong-hash`, `zk/powers-too-small`, `zk/forgeable-key`, `zk/no-contribution`, `zk/unsafe-key`, all before any
  * heavy work; `zk/wrong-key` where anything differs; `zk/bad-file`, `zk/bad-r1cs`, `zk/not-on-curve`, `zk/not-in-field`.
@@ -216,7 +229,7 @@ export async function checkKey(zkey: Uint8Array, options: CheckOptions): Promise
   const { scheme } = verification
   const known = scheme === 'groth16' && isUnsafePowers(checked)
   const first = known
-    ? await unsafeFirstKey(decodeSystem(r1cs), powerOf(r1cs))
+    ? await unsafeFirstKey(systemOf(r1cs), powerOf(r1cs))
     : await setUp(r1cs, powers, { scheme, progress })
   if (scheme === 'plonk') demandSameFile(first, zkey)
   else await demandFollows({ first, powers, zkey }, progress)

@@ -6,7 +6,7 @@
  * one of its own.
  * @module
  */
-import { Fault, throwIfAborted, type FaultCode } from '../core/faults.js'
+import { demand, Fault, throwIfAborted, type FaultCode } from '../core/faults.js'
 import type { Progress } from './curve.js'
 import type { ProvingKey } from './keys.js'
 import { decodeProof, type Proof } from './prove.js'
@@ -71,6 +71,7 @@ export function proveInWorker(
   const { signal, progress, timeout = TIMEOUT } = options
   return new Promise((resolve, reject) => {
     throwIfAborted(signal)
+    const start = startFor(options)
     const finish = (act: () => void) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
@@ -85,9 +86,8 @@ export function proveInWorker(
       else fail(new Fault(report.code, report.message))
     }
     const timer = setTimeout(() => fail(new Fault('zk/prover-failed', `not done after ${timeout} ms`)), timeout)
-    const helper = startFor(options)(hear, (reason) =>
-      fail(new Fault('zk/prover-failed', `the worker ended: ${reason}`)),
-    )
+    const died = (reason: string) => fail(new Fault('zk/prover-failed', `the worker ended: ${reason}`))
+    const helper = start(hear, died)
     signal?.addEventListener('abort', abort)
     helper.send({ zkey: key.zkey, witness })
   })
@@ -96,7 +96,9 @@ export function proveInWorker(
 function startFor({ worker, memory = MEMORY }: WorkerOptions): Start {
   if (worker !== undefined) return webWorker(worker)
   const process = globalThis.process?.getBuiltinModule?.('node:child_process')
-  return process === undefined ? webWorker(defaultWorker) : childProcess(process, memory)
+  if (process !== undefined) return childProcess(process, memory)
+  demand(typeof Worker === 'function', 'zk/prover-failed', () => 'neither processes nor Web Workers are to be had here')
+  return webWorker(defaultWorker)
 }
 
 const source = import.meta.url.endsWith('.ts')
@@ -119,8 +121,12 @@ function childProcess({ fork }: typeof import('node:child_process'), memory: num
     child.once('error', ({ message }) => died(message))
     child.once('exit', (code, signal) => died(signal ?? `exit code ${code}`))
     return {
-      send: (task) => void child.send(task),
-      end: () => (child.removeAllListeners(), void child.kill('SIGKILL')),
+      send: (task) => void child.send(task, (error) => error && died(error.message)),
+      end() {
+        child.removeAllListeners()
+        child.on('error', () => {}) // of messages that were on their way
+        child.kill('SIGKILL')
+      },
     }
   }
 }

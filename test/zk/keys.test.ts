@@ -217,6 +217,30 @@ describe('hostile files', () => {
     expect(() => provingKeyOf(long)).toThrow('zk/bad-file')
   })
 
+  test('a constraint system with a byte changed anywhere is refused, or gives a key of its own', async () => {
+    const draw = draws(6)
+    for (let i = 0; i < 60; i++) {
+      const changed = circuit.r1cs.slice()
+      const at = draw() % changed.length
+      changed[at] ^= 1 << (draw() % 8)
+      const outcome = await check(key.zkey, { r1cs: changed }).catch(String)
+      if (typeof outcome === 'string') expect(outcome, `byte ${at}`).toMatch(/^Fault: .*\(zk\//)
+      else expect(outcome.verification).toEqual(key.verification) // labels of wires, which nothing is made of
+    }
+  }, 120_000)
+
+  test('a constraint system that says it has 2^32 wires is refused before memory is taken', async () => {
+    const changed = circuit.r1cs.slice()
+    const view = new DataView(changed.buffer)
+    const wires = [...Array(changed.length - 4).keys()].find(
+      (at) => view.getUint32(at, true) === decodeSystem(circuit.r1cs).wires && view.getUint32(at + 4, true) === 3,
+    )!
+    view.setUint32(wires, 2 ** 31, true)
+    for (const scheme of ['groth16', 'plonk'] as const)
+      await expect(unsafeKey(changed, { scheme })).rejects.toThrow('zk/bad-r1cs')
+    await expect(check(key.zkey, { r1cs: changed })).rejects.toThrow('zk/bad-r1cs')
+  })
+
   test('a beacon that asks for 2^63 rounds is refused at once', () => {
     const body = section(decodeSections(key.zkey, 'zkey'), 10)
     const at = body.findLastIndex((byte, i) => byte === 2 && body[i + 1] === 10 && body[i + 2] === 3)

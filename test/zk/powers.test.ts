@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concat, equal, toHex, utf8 } from '../../src/core/bytes.js'
 import { sha256 } from '../../src/core/sha256.js'
-import { withCurve, written, type Curve } from '../../src/zk/curve.js'
+import { withCurve, written } from '../../src/zk/curve.js'
 import { rootOfUnity } from '../../src/zk/field.js'
 import { negate, ONE1, ONE2, pairingsCancel, sumOf, type G1, type G2, type Term } from '../../src/zk/points.js'
 import { checkPowers, decodePowers, SECRETS, unsafePowers } from '../../src/zk/powers.js'
@@ -137,16 +137,6 @@ test('a point beside the curve is found in a section of points', () => {
   expect(() => demandPoints(bytes, 'a test')).toThrow('point 7 of a test (zk/not-on-curve)')
   bytes.fill(255, 64, 96)
   expect(() => demandPoints(bytes, 'a test')).toThrow('zk/not-in-field')
-})
-
-test('the threads of the curve start once for work inside of work', async () => {
-  const threads = () => (globalThis as unknown as { curve_bn128: Curve | null }).curve_bn128
-  await withCurve(async () => {
-    const before = threads()
-    await withCurve(async () => {})
-    expect(threads()).toBe(before)
-  })
-  expect(threads() ?? null).toBeNull()
 })
 
 describe('powers of a ceremony', () => {

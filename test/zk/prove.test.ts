@@ -16,10 +16,15 @@ import {
   verifyProof,
   type Proof,
 } from '../../src/zk/prove.js'
-import type { Publics } from '../../src/zk/publics.js'
+import { circuitOf } from '../../src/zk/circuit.js'
+import { compile, loadBlocks } from '../../src/zk/compile.js'
+import { publicsOf, type Publics } from '../../src/zk/publics.js'
+import { generator, signalsOf } from '../../src/zk/witness.js'
+import { reference } from '../../src/runtime/reference.js'
 import { encodeWitness } from '../../src/zk/r1cs.js'
-import { draws } from '../../bench/zk-models.js'
+import { draws, perceptron } from '../../bench/zk-models.js'
 import { tiny, tinyPowers, type Tiny } from './tiny.js'
+import { drawInput } from './whole.js'
 
 const SCHEMES = ['groth16', 'plonk'] as const
 const keys = {} as Record<Scheme, ProvingKey>
@@ -195,6 +200,21 @@ function bytesFrom(scheme: Scheme, proof: SnarkObject): Uint8Array {
   const [[x0, x1], [y0, y1]] = pi_b
   return wordsToBytes([pi_a[0], pi_a[1], x1, x0, y1, y0, pi_c[0], pi_c[1]].map(BigInt))
 }
+
+test('an inference of a perceptron with its weights baked: the proof says what the program computed', async () => {
+  const model = perceptron([4, 3, 2])
+  const { program, state, given } = model
+  const made = circuitOf(program, { blocks: await loadBlocks(), given, baked: state })
+  const { r1cs, wasm } = await compile(made)
+  const key = await unsafeKey(r1cs)
+  const step = { state, inputs: drawInput(model, draws(4), 3), context: 99n }
+  const { outputs } = await (await reference().open(program, state)).step(step.inputs)
+  const proof = await prove(key, (await generator(wasm)).witness(signalsOf(made, step)))
+  const proven = await verifyProof(proof, key.verification, allowed)
+  expect(proven).toEqual(publicsOf(made, { ...step, outputs }))
+  const other = await unsafeKey((await tiny()).r1cs)
+  await expect(verifyProof(proof, other.verification, allowed)).rejects.toThrow('zk/wrong-key')
+}, 120_000)
 
 test('a process that proved ends by itself', async () => {
   const script = fileURLToPath(new URL('./prove-and-end.ts', import.meta.url))
