@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   openings: () => import('./openings.js'),
   receipts: () => import('./receipts.js'),
   zk: () => import('./zk.js'),
+  'zk-gas': () => import('./zk-gas.js'),
 }
 
 const name = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? ''

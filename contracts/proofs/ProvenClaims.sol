@@ -16,7 +16,7 @@ struct Form {
     /// ONNX number of its type, an integer's or bool's.
     uint8 dtype;
     uint64[] dims;
-    /// The first element of its chain (docs/zk.md), which binds type, width and scale.
+    /// The first element of its chain (docs/zk.md), which binds type, width and scale. Zero where the whole tensor is one field element: that is its root.
     uint256 tag;
 }
 
@@ -87,6 +87,7 @@ contract ProvenClaims is IProofVerifier {
         (uint256 length, uint256 columns) = _extent(own.dims, size);
         uint256 most = own.dtype == 9 ? 1 : 8 * size;
         require(!own.isStep && own.width <= most && own.tag < FIELD_ORDER, BadForm());
+        require((length / size <= CAPACITY / own.width) == (own.tag == 0), BadForm());
         (SIZE, ROW, LENGTH) = (size, columns * size, length);
         OFFSET = isSigned ? 1 << (own.width - 1) : 0;
         bytes memory head = bytes.concat(bytes1(0x02), bytes1(own.dtype), bytes1(uint8(own.dims.length)));
@@ -160,9 +161,10 @@ contract ProvenClaims is IProofVerifier {
         require(claim.finalState == last, WrongFinalState(last));
     }
 
-    /// @dev The ordinary root over a tensor, after its Poseidon root was found to be the one that is proven.
+    /// @dev The ordinary root over a tensor, after its root in the circuit was found to be the one that is proven.
     function _demandOutput(bytes calldata output, uint256 rootOut) private view returns (bytes32) {
-        uint256 found = Poseidon.chain(TAG, _packed(output));
+        uint256[] memory elements = _packed(output);
+        uint256 found = TAG == 0 ? elements[0] : Poseidon.chain(TAG, elements);
         require(found == rootOut, WrongRoot(rootOut, found));
         return _listOf(_digestOf(output));
     }

@@ -85,8 +85,9 @@ const keyOut = ({ points: { alpha, beta, gamma, delta, ic } }: Groth16Key) => {
 
 const formOut = ({ step, output }: ClaimForm) => {
   if (output === undefined) return { isStep: step, width: 0, dtype: 0, dims: [], tag: 0n }
-  const { width, dtype, dims } = output
-  return { isStep: step, width, dtype: DTYPES[dtype].code, dims: dims.map(BigInt), tag: tagOf(output) }
+  const { width, dtype, dims, shape } = output
+  const tag = shape === 'packed' ? 0n : tagOf(output)
+  return { isStep: step, width, dtype: DTYPES[dtype].code, dims: dims.map(BigInt), tag }
 }
 
 /**

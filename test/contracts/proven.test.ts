@@ -9,7 +9,16 @@ import { reference } from '../../src/runtime/reference.js'
 import { rootOfTensors } from '../../src/trace/digests.js'
 import { record, termsOf } from '../../src/trace/trace.js'
 import * as Bind from '../../src/zk/bind.js'
-import { commit, commitList, layoutOf, offsetOf, statementOf, tagOf, type Layout } from '../../src/zk/commit.js'
+import {
+  commit,
+  commitList,
+  layoutOf,
+  offsetOf,
+  outputLayout,
+  statementOf,
+  tagOf,
+  type Layout,
+} from '../../src/zk/commit.js'
 import { hash as hashProgram } from '../../src/exact/format.js'
 import { ORDER } from '../../src/zk/field.js'
 import type { Groth16Key } from '../../src/zk/keys.js'
@@ -48,10 +57,11 @@ const union = (...names: readonly string[]): Interface =>
     ) as unknown as InterfaceAbi,
   )
 
-const formOut = ({ step, output }: Bind.ClaimForm) =>
-  output === undefined
-    ? { isStep: step, width: 0, dtype: 0, dims: [], tag: 0n }
-    : { isStep: step, width: output.width, dtype: DTYPES[output.dtype].code, dims: output.dims, tag: tagOf(output) }
+const formOut = ({ step, output }: Bind.ClaimForm) => {
+  if (output === undefined) return { isStep: step, width: 0, dtype: 0, dims: [], tag: 0n }
+  const { width, dtype, dims, shape } = output
+  return { isStep: step, width, dtype: DTYPES[dtype].code, dims, tag: shape === 'packed' ? 0n : tagOf(output) }
+}
 
 async function verifierOf({ key }: Prover, form: Bind.ClaimForm): Promise<Contract> {
   const { alpha, beta, gamma, delta, ic } = (key.verification as Groth16Key).points
@@ -209,6 +219,16 @@ describe('a proven job', () => {
     expect(hex(own.claim.finalState)).toBe(hex(trace.leaves[0].stateAfter))
     expect(hex(own.claim.outputs)).toBe(hex(trace.leaves[0].outputs))
     expect(await refused(own)).toBe('')
+  })
+
+  test('is verified in a transaction of at most 260,000 gas, with an output and without', async () => {
+    const { work, run } = await provenWork()
+    const proof = await proofOf(dense, run, await contextFor(work, alice))
+    const shown = { key: dense.key.verification, proof }
+    const open = await proofGas(node, { ...shown, form: dense.form, output: run.outputs[0] })
+    expect(open.verify).toBeLessThan(260_000)
+    const sealed = await proofGas(node, { ...shown, form: { step: false } })
+    expect(sealed.verify).toBeLessThan(open.verify)
   })
 
   test('may be about outputs that only their Poseidon root names', async () => {
@@ -446,7 +466,7 @@ describe('a public output', () => {
       seed: DTYPES[dtype].code,
     })
     for (const [dims, width] of draw) {
-      const layout: Layout = { ...layoutOf({ dtype, dims }, { width }), shape: 'chain' }
+      const layout = outputLayout(layoutOf({ dtype, dims }, { width }))
       const claims = await deploy(
         node,
         'ProvenClaims',
@@ -466,7 +486,7 @@ describe('a public output', () => {
   })
 
   test('of 1,024 bytes is hashed in one transaction', async () => {
-    const layout: Layout = { ...layoutOf({ dtype: 'int8', dims: [4, 256] }), shape: 'chain' }
+    const layout = outputLayout(layoutOf({ dtype: 'int8', dims: [4, 256] }))
     const claims = await deploy(node, 'ProvenClaims', await echo.getAddress(), formOut({ step: false, output: layout }))
     const value = tensorOf(
       layout,
@@ -476,10 +496,7 @@ describe('a public output', () => {
   })
 
   test('has a form that can be read back, and no form that could not be hashed', async () => {
-    const layout: Layout = {
-      ...layoutOf({ dtype: 'int16', dims: [2, 3, 4, 1, 1, 1, 2] }, { width: 9 }),
-      shape: 'chain',
-    }
+    const layout = outputLayout(layoutOf({ dtype: 'int16', dims: [2, 3, 4, 1, 1, 1, 2] }, { width: 9 }))
     const own = formOut({ step: false, output: layout })
     const claims = await deploy(node, 'ProvenClaims', await echo.getAddress(), own)
     const read = (await claims.form()) as { toObject(deep: boolean): Record<string, unknown> }
@@ -495,6 +512,8 @@ describe('a public output', () => {
       { dims: [2 ** 40, 2 ** 40] },
       { isStep: true },
       { tag: ORDER },
+      { tag: 0n },
+      { dims: [28] },
       { width: 0 },
       { width: 0, tag: 0n, dims: [] },
     ]
