@@ -32,15 +32,20 @@ export {
   unsafeKey,
   type Allowance,
   type CheckOptions,
+  type ContributeOptions,
+  type Groth16Key,
   type Pins,
+  type PlonkKey,
   type ProvingKey,
   type Scheme,
   type SetUp,
+  type SetUpOptions,
+  type UnsafeOptions,
   type VerificationKey,
 } from './keys.js'
 export { PROOF_BYTES, decodeProof, encodeProof, prove, verifyProof, type Proof } from './prove.js'
-export { proveInWorker, type WorkerOptions } from './worker.js'
-export { withCurve, type Progress } from './curve.js'
+export { proveInWorker, type WorkerLike, type WorkerOptions } from './worker.js'
+export { withCurve, type CurveLimits, type Progress } from './curve.js'
 export {
   decodeManifest,
   encodeManifest,
@@ -48,5 +53,6 @@ export {
   verifyManifest,
   type CheckedManifest,
   type ClaimedManifest,
+  type Hiding,
   type TensorManifest,
 } from './manifest.js'

@@ -104,7 +104,7 @@ function demandRoom(r1cs: Uint8Array, powers: Powers, scheme: Scheme): void {
 /**
  * The first key of a circuit. A Groth16 key has no contribution yet, and anybody can forge proofs with it: `contribute` comes next.
  * A PLONK key is ready. Deterministic.
- * Cost: Groth16 8 s for 10,000 constraints (2 cores).
+ * Cost: Groth16 8 s for 10,000 sparse constraints (2 cores), several times as much for dense ones: it grows with the coefficients.
  * @throws Fault `zk/powers-too-small` before any heavy work, `zk/bad-file`, `zk/bad-r1cs`, `zk/no-prover`, `zk/prover-failed`.
  */
 export async function setUp(
@@ -166,7 +166,7 @@ export interface UnsafeOptions extends SetUpOptions {
 
 /**
  * A development key: the same bytes always, and anybody can forge proofs with it. It says unsafe wherever it is shown.
- * Cost: Groth16 5 s for 10,000 constraints, a third of what {@link setUp} takes; PLONK the powers (10 s for 2^14), then as setUp.
+ * Cost: Groth16 6 s for 10,000 constraints, dense or not (2 cores); PLONK the powers (10 s for 2^14), then as setUp.
  * @throws Fault `zk/wrong-key` where the powers are no development powers, and as {@link setUp}.
  */
 export async function unsafeKey(r1cs: Uint8Array, options: UnsafeOptions = {}): Promise<ProvingKey> {

@@ -82,7 +82,7 @@ function headOf({ wires }: System, domain: number, points: readonly Uint8Array[]
 
 /**
  * The key, without a contribution and without the mark of unsafe files.
- * Cost: 3 s for 10,000 constraints (one core).
+ * Cost: 4 s for 10,000 constraints (one core).
  * @throws Fault `zk/no-prover`.
  */
 export async function unsafeFirstKey(system: System, power: number): Promise<Uint8Array> {
