@@ -37,6 +37,7 @@ import {
   type Prover,
   type Ran,
 } from './provers.js'
+import { proofGas } from './proof-gas.js'
 import { remade } from './remade.js'
 import * as S from './settlement.js'
 import { DAY, TERMS, hex, wire, type Actor, type Work, type World } from './settlement.js'
