@@ -104,7 +104,7 @@ function wordsFrom(scheme: Scheme, proof: SnarkObject): bigint[] {
  * a context, never the bytes of a proof. Every encoding but the canonical one is refused.
  * Cost: 30 ms Groth16, 70 ms PLONK.
  * @throws Fault `zk/unsafe-key`, `zk/forgeable-key`, `zk/no-contribution` (see {@link demandSound}); `zk/wrong-key` for a proof made
- * with another key; `zk/bad-length`, `zk/not-in-field`, `zk/not-on-curve` for what is no proof; `zk/refuted`.
+ * with another key, or that says unsafe of a ceremony's or the reverse; `zk/bad-length`, `zk/not-in-field`, `zk/not-on-curve` for what is no proof; `zk/refuted`.
  */
 export async function verifyProof(proof: Proof, key: VerificationKey, allowance: Allowance = {}): Promise<Publics> {
   demandSound(key, allowance)
@@ -115,6 +115,10 @@ export async function verifyProof(proof: Proof, key: VerificationKey, allowance:
 function demandHolds(proof: Proof, key: VerificationKey): void {
   const own = proof.scheme === key.scheme && equal(proof.key, key.hash)
   demand(own, 'zk/wrong-key', () => 'a proof made with another key')
+  demand(proof.setUp === key.setUp, 'zk/wrong-key', () => 'a proof that says another set-up than its key', {
+    expected: key.setUp,
+    found: proof.setUp,
+  })
   const publics = publicWords(proof.publics).map(element)
   const holds =
     key.scheme === 'plonk'

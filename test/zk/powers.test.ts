@@ -3,12 +3,13 @@ import { concat, equal, toHex, utf8 } from '../../src/core/bytes.js'
 import { sha256 } from '../../src/core/sha256.js'
 import { withCurve, written } from '../../src/zk/curve.js'
 import { rootOfUnity } from '../../src/zk/field.js'
+import { checkKey, setUp } from '../../src/zk/keys.js'
 import { negate, ONE1, ONE2, pairingsCancel, sumOf, type G1, type G2, type Term } from '../../src/zk/points.js'
 import { checkPowers, decodePowers, SECRETS, unsafePowers } from '../../src/zk/powers.js'
 import { decodeSections, demandPoints, encodeSections, Reader, section, type Sections } from '../../src/zk/sections.js'
 import { DEVELOPMENT } from '../../src/zk/verification-key.js'
 import { draws } from '../../bench/zk-models.js'
-import { ceremonyPowers } from './tiny.js'
+import { ceremonyPowers, tiny } from './tiny.js'
 
 const POWER = 4
 const N = 2 ** POWER
@@ -160,6 +161,30 @@ describe('powers of a ceremony', () => {
     expect(powers).toMatchObject({ power: 4, contributions: 2, beacons: 0 })
     expect(await checkPowers(real, { pin: toHex(sha256(real)) })).toEqual(powers)
     await expect(checkPowers(real, { pin: '00'.repeat(32) })).rejects.toThrow('zk/wrong-hash')
+  })
+
+  test('cut to a smaller power, as ceremonies hand them out, pass as well', async () => {
+    const [power, n] = [3, 8]
+    const lengths: Record<number, number> = {
+      2: 64 * (2 * n - 1),
+      3: 128 * n,
+      4: 64 * n,
+      5: 64 * n,
+      12: 64 * (4 * n - 1),
+      13: 128 * (2 * n - 1),
+      14: 64 * (2 * n - 1),
+      15: 64 * (2 * n - 1),
+    }
+    const cut = [...decodeSections(real, 'ptau')].map(([id, body]): [number, Uint8Array] => [
+      id,
+      body.slice(0, lengths[id] ?? body.length),
+    ])
+    new DataView(cut[0][1].buffer).setUint32(36, power, true)
+    const file = encodeSections('ptau', cut)
+    expect(await checkPowers(file)).toMatchObject({ power, contributions: 2 })
+    const { r1cs } = await tiny()
+    const zkey = await setUp(r1cs, file, { scheme: 'plonk' })
+    expect((await checkKey(zkey, { r1cs, powers: file })).verification.setUp).toBe('ceremony')
   })
 
   test('in which a point is another one are refused, in any section', async () => {

@@ -153,6 +153,10 @@ describe.each(SCHEMES)('a %s proof', (scheme) => {
     await expect(verifyProof(renamed, verification, allowed)).rejects.toThrow('zk/refuted')
   })
 
+  test('that does not say unsafe, of a key that does, is refused', async () => {
+    await expect(verify({ ...proofs[scheme], setUp: 'ceremony' })).rejects.toThrow('expected unsafe; found ceremony')
+  })
+
   test('is refused under an unsafe key that is not allowed', async () => {
     await expect(verifyProof(proofs[scheme], keys[scheme].verification)).rejects.toThrow('zk/unsafe-key')
   })
