@@ -65,12 +65,14 @@ const fs = require('node:fs')
 const { CircomRunner, bindings } = require(workerData.runner)
 const said = []
 const quiet = { ...fs, writeSync: (fd, ...rest) => fd > 2 ? fs.writeSync(fd, ...rest) : (said.push(Buffer.from(rest[0]).toString()), rest[0].length) }
-new CircomRunner({
+const runner = new CircomRunner({
   args: ['main.circom', '--O1', '--r1cs', '--wasm', '--sym'],
   env: {},
   preopens: { '.': workerData.folder },
   bindings: { ...bindings, fs: quiet, exit(code) { throw new Error('exit ' + code) } },
-}).execute(fs.readFileSync(workerData.wasm)).then(() => parentPort.postMessage(said.join('')), (error) => {
+})
+runner.compile = async (module) => module
+runner.execute(workerData.module).then(() => parentPort.postMessage(said.join('')), (error) => {
   throw new Error(said.join('') + error.message)
 })
 `
@@ -95,7 +97,7 @@ export async function compile(
   try {
     for (const [name, source] of await sources()) await writeFile(join(folder, name), source)
     await writeFile(join(folder, 'main.circom'), text)
-    const said = await work({ runner, folder, wasm: join(runner, '..', 'circom.wasm') }, timeout)
+    const said = await work({ runner, folder, module: await compilerOf(runner) }, timeout)
     demand(said.includes('Everything went okay'), 'zk/compile-failed', () => plain(said))
     const read = (name: string) => readFile(join(folder, name))
     const [r1cs, wasm, symbols] = await Promise.all(['main.r1cs', 'main_js/main.wasm', 'main.sym'].map(read))
@@ -113,6 +115,18 @@ function resolveCompiler(): string {
   }
 }
 
+/** The compiler's own code, compiled once for all workers: each for itself would spend most of a second on it. */
+let compiler: Promise<WebAssembly.Module> | undefined
+
+function compilerOf(runner: string): Promise<WebAssembly.Module> {
+  compiler ??= readFile(join(runner, '..', 'circom.wasm'))
+    .then((bytes) => WebAssembly.compile(bytes))
+    .catch((cause: unknown) => {
+      throw new Fault('zk/no-compiler', 'the package circom2 is damaged', { cause })
+    })
+  return compiler
+}
+
 /** What the compiler says, without its colours. */
 const plain = (said: string): string =>
   said
@@ -120,7 +134,7 @@ const plain = (said: string): string =>
     .trim()
     .slice(0, 2000)
 
-function work(data: { runner: string; folder: string; wasm: string }, timeout: number): Promise<string> {
+function work(data: { runner: string; folder: string; module: WebAssembly.Module }, timeout: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(WORKER, { eval: true, workerData: data, execArgv: [] })
     const fail = (what: string) => (done(), reject(new Fault('zk/compile-failed', plain(what))))
