@@ -45,6 +45,9 @@ export const CASES: Readonly<Record<string, ZkCase>> = {
 /** The salts of all cases. Whoever hides something draws them at random. */
 export const SALTS = { inputs: 1n << 127n, model: (1n << 127n) + 1n, outputs: (1n << 127n) + 2n }
 
+/** What proofs are bound to: no zero byte among it, as zeros cost less on a chain. */
+export const CONTEXT = BigInt(`0x${'1b'.repeat(32)}`)
+
 /** Inputs over the whole interval that a circuit is made for. */
 export function drawInputs({ program, given = {} }: Model): Tensor[] {
   const draw = draws(31)

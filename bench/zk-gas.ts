@@ -15,6 +15,7 @@ import { classifierProver, image, proofOf, ran } from '../test/contracts/provers
 import { writtenVerifier } from '../test/contracts/written.js'
 import { tiny } from '../test/zk/tiny.js'
 import { print } from './measure.js'
+import { CONTEXT } from './zk-cases.js'
 
 /** Every case with its figures. */
 async function cases(court: GasCourt): Promise<Figures> {
@@ -79,9 +80,6 @@ async function writeTable(figures: Figures): Promise<void> {
   const text = [head, table(['case', 'what', 'gas', 'may take'], rows)].join('\n\n')
   await write('docs/contracts.md', fill(textOf('docs/contracts.md'), 'proof-gas', text))
 }
-
-/** A context without a zero byte. */
-const CONTEXT = BigInt(`0x${'1b'.repeat(32)}`)
 
 const node = await startNode()
 try {

@@ -5,7 +5,7 @@
 import { readKit } from '../src/disk/circuits.js'
 import { encodeProof, generator, prove, provingKeyOf, signalsOf, verifyProof, withCurve } from '../src/zk/index.js'
 import { median } from './measure.js'
-import { CASES, SALTS, drawInputs } from './zk-cases.js'
+import { CASES, CONTEXT, SALTS, drawInputs } from './zk-cases.js'
 
 /** What a prover took: seconds, MB; and its last proof, as JSON. */
 export interface Taken {
@@ -29,7 +29,7 @@ const ROUNDS = 5
 async function measure(name: string, folder: string): Promise<Taken> {
   const { circuit, wasm, zkey } = await readKit(folder)
   const model = CASES[name].model()
-  const signals = signalsOf(circuit, { state: model.state, inputs: drawInputs(model), context: 1n, salts: SALTS })
+  const signals = signalsOf(circuit, { state: model.state, inputs: drawInputs(model), context: CONTEXT, salts: SALTS })
   const [key, made] = [provingKeyOf(zkey), await generator(wasm)]
   const witness = await timed(() => made.witness(signals))
   return withCurve(async () => {

@@ -11,9 +11,13 @@ import { promisify } from 'node:util'
 import { utf8 } from '../src/core/bytes.js'
 import { draftCircuit, writeKit, type Drafted } from '../src/disk/circuits.js'
 import { compile } from '../src/zk/compile.js'
-import { decodeProof, decodeSystem, unsafeKey, type ProvingKey } from '../src/zk/index.js'
+import { reference } from '../src/runtime/reference.js'
+import { decodeProof, decodeSystem, formOf, unsafeKey, type ProvingKey } from '../src/zk/index.js'
+import { startNode } from '../test/contracts/node.js'
+import { proofGas, type Shown } from '../test/contracts/proof-gas.js'
 import { print } from './measure.js'
-import { CASES, type ZkCase } from './zk-cases.js'
+import { CASES, drawInputs, type ZkCase } from './zk-cases.js'
+import type { Model } from './zk-models.js'
 import type { Taken } from './zk-prover.js'
 
 const say = (name: string, metric: string, value: number, unit: string) =>
@@ -52,16 +56,31 @@ async function proveIn(name: string, folder: string): Promise<Taken> {
 async function measure(name: string, drafted: Drafted): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-zk-'))
   try {
-    await setUp(name, drafted, join(folder, 'kit'))
+    const { verification: key } = await setUp(name, drafted, join(folder, 'kit'))
     const taken = await proveIn(name, join(folder, 'kit'))
     say(name, 'witness-seconds', taken.witness, 's')
     say(name, 'prove-first-seconds', taken.first, 's')
     say(name, 'prove-seconds', taken.prove, 's')
     say(name, 'verify-seconds', taken.verify, 's')
     say(name, 'prove-memory', taken.memory, 'MB')
-    say(name, 'proof-bytes', decodeProof(utf8(taken.proof)).bytes.length, 'bytes')
+    const proof = decodeProof(utf8(taken.proof))
+    say(name, 'proof-bytes', proof.bytes.length, 'bytes')
+    say(name, 'gas', await gasOf(CASES[name].model(), { key, proof, form: formOf(drafted.circuit) }), 'gas')
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** A whole transaction that verifies the proof, and recomputes the root of its output where a contract may see that. */
+async function gasOf(model: Model, shown: Omit<Shown, 'output'>): Promise<number> {
+  const node = await startNode()
+  try {
+    const session = await reference().open(model.program, model.state)
+    const { outputs } = await session.step(drawInputs(model))
+    const output = shown.form.output && outputs[0]
+    return (await proofGas(node, { ...shown, output })).verify
+  } finally {
+    await node.stop()
   }
 }
 
