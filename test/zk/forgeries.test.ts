@@ -42,6 +42,9 @@ const MODELS = {
   'committed weights, all hidden': () => circuitAndWitness(perceptron([4, 3]), { hidden: true }),
   'a step of logistic regression': () => circuitAndWitness(logisticStep({ batch: 2, features: 3 })),
   'a step of a network with one hidden layer': () => circuitAndWitness(hiddenLayerStep({ batch: 2, sizes: [3, 2, 1] })),
+  'baked weights, 64-32-10': () => circuitAndWitness(perceptron([64, 32, 10]), { baked: true }),
+  'a step of logistic regression, batch 8, 16 features': () => circuitAndWitness(logisticStep()),
+  'a step of a network of 138 weights': () => circuitAndWitness(hiddenLayerStep()),
 }
 
 describe('with the public inputs fixed a prover has no freedom, the data that it gives included', () => {
