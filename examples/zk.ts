@@ -167,8 +167,12 @@ async function privately(kit: Kit, work: Work, { unseen: [{ pixels }] }: Reader)
   title('4. Bob has the key, the program and her word')
   const { verification } = kit.key
   const publics = await verifyProof(proof, verification, { allowUnsafe: true })
-  const { program, layouts } = kit.circuit
-  const expected = namesOf(kit.circuit, work).statement
+  const { program } = kit.circuit
+  const own = circuitOf(program, { blocks, baked: work.state, salted: { inputs: true } })
+  must(own.text === kit.circuit.text, 'the circuit follows from the program and its weights')
+  say('he writes the circuit again, to the same text; that the key is one of it, "countersign setup check" finds out')
+  const { layouts } = own
+  const expected = namesOf(own, work).statement
   const rootOf = (digit: number) =>
     commitList([commit(Tensor.tensor('int64', [1], [BigInt(digit)]), layouts.outputs[0])])
   must(publics.statement === expected, 'the statement is that of the program and its weights')

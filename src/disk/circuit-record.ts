@@ -1,6 +1,7 @@
 /**
  * What a circuit is made of, as canonical JSON: all that somebody needs who compares tensors with the roots of a proof. It holds no weights
- * and no salt, and proves nothing: a root that comes out right says that the layout was right.
+ * and no salt, and proves nothing. A hashed root that comes out right says that its layout was right, for the hash covers the layout; a
+ * small public output is its own root (shape `packed`), and read by a false layout it is another one.
  * @module
  */
 import { utf8, toHex, type Bytes32 } from '../core/bytes.js'

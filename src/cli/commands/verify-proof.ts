@@ -191,8 +191,9 @@ async function outputChecks({ publics, circuit, options, salts }: Known): Promis
   const tensors = output && (await namedOutputs(circuit.layouts.outputs, circuit.outputs, output))
   const outputs = tensors && rootOf(tensors, layouts, { salt: salts.outputs, what: 'outputs' })
   const after = stateAfter === undefined ? undefined : await rootOfState(stateAfter, { circuit, salt: salts.model })
+  const claimed = layouts.some(({ shape }) => shape === 'packed') ? ', read as the circuit claims to write them' : ''
   const by = [
-    outputs === undefined ? [] : ['these outputs'],
+    outputs === undefined ? [] : [`these outputs${claimed}`],
     after === undefined ? [] : ['these weights after the step'],
   ]
   return [agreed(publics, { name: 'rootOut', value: rootOutOf({ outputs, after }), by: by.flat().join(' and ') })]
