@@ -5,7 +5,7 @@
 import { Interface, type InterfaceAbi } from 'ethers/abi'
 import type { Provider } from 'ethers/providers'
 import { fromHex } from '../core/bytes.js'
-import { demand } from '../core/faults.js'
+import { Fault, demand } from '../core/faults.js'
 import type { Address } from '../receipt/fields.js'
 import type { Abi } from './abi.js'
 import { ABIS } from './abi.generated.js'
@@ -48,9 +48,13 @@ export async function put(
   contract: string,
   values: readonly unknown[],
 ): Promise<readonly [Address, number]> {
-  const { bytecode } = await by.codeOf(contract)
-  const encoded = interfaceOf(contract).encodeDeploy(values)
-  return putBytes(by, contract, `${bytecode}${encoded.slice(2)}`)
+  return putBytes(by, contract, await deploying(contract, values, by.codeOf))
+}
+
+/** The bytes that deploy a contract with these values. */
+async function deploying(contract: string, values: readonly unknown[], codeOf: CodeOf): Promise<string> {
+  const { bytecode } = await codeOf(contract)
+  return `${bytecode}${interfaceOf(contract).encodeDeploy(values).slice(2)}`
 }
 
 /** Puts a contract on the chain by the bytes that deploy it. */
@@ -81,4 +85,29 @@ export async function verifyCode(
   const free = new Set(immutables.flatMap((start) => Array.from({ length: WORD }, (_, i) => start + i)))
   const same = found.length === expected.length && found.every((byte, i) => byte === expected[i] || free.has(i))
   demand(same, 'chain/wrong-contract', () => `not the code of ${contract}`, { where: address })
+}
+
+/** Where a contract stands, by which node, and where our code is from. */
+export interface Standing {
+  readonly address: Address
+  readonly provider: Provider
+  readonly codeOf: CodeOf
+}
+
+/**
+ * Compares what stands at an address with what the node says that deploying it with these values gives: to the byte, immutables included, which
+ * whoever deploys by bytes of its own may set as it likes. Trust: the node that is asked.
+ * @throws Fault `chain/no-contract`, `chain/wrong-contract`, also where it would not be deployed with these values.
+ */
+export async function verifyDeployed(
+  contract: string,
+  values: readonly unknown[],
+  { address, provider, codeOf }: Standing,
+): Promise<void> {
+  const data = await deploying(contract, values, codeOf)
+  const expected = await onChain(`deploy ${contract}`, () => provider.call({ data })).catch((cause: unknown) => {
+    if (!Fault.is(cause, 'chain/reverted')) throw cause
+    throw new Fault('chain/wrong-contract', `no ${contract} has these values`, { where: address, cause })
+  })
+  await verifyCode(contract, { bytecode: data, deployedBytecode: expected }, { address, provider })
 }

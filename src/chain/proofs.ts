@@ -9,16 +9,20 @@ import type { Address } from '../receipt/fields.js'
 import { claimOfProof, contextOf, encodeProven, type ClaimForm } from '../zk/bind.js'
 import { tagOf } from '../zk/commit.js'
 import type { Proof } from '../zk/prove.js'
-import {
-  demandSound,
-  wordsOfKey,
-  type Allowance,
-  type Groth16Key,
-  type VerificationKey,
-} from '../zk/verification-key.js'
-import { GROTH16_VERIFIER_ABI, PLONK_GATE_ABI, PROVEN_CLAIMS_ABI } from './abi.generated.js'
+import { demandSound, type Allowance, type Groth16Key, type VerificationKey } from '../zk/verification-key.js'
+import { PLONK_GATE_ABI, PROVEN_CLAIMS_ABI } from './abi.generated.js'
 import { callsOf, type Caller, type Landed } from './calls.js'
-import { put, putBytes, verifyCode, type CodeOf, type ContractCode, type Deployed, type Putting } from './code.js'
+import {
+  put,
+  putBytes,
+  verifyCode,
+  verifyDeployed,
+  type CodeOf,
+  type ContractCode,
+  type Deployed,
+  type Putting,
+  type Standing,
+} from './code.js'
 import type { Connection } from './connection.js'
 import { settleProven, type PostedJob } from './jobs.js'
 
@@ -91,8 +95,8 @@ const formOut = ({ step, output }: ClaimForm) => {
 }
 
 /**
- * Both contracts behind the verifier that some terms name, after their code, the key and the form were found to be these. Who pays and who proves
- * looks before it posts or works: a verifier may be any contract. Trust: the node that is asked.
+ * Both contracts behind the verifier that some terms name, after they were found to be, byte for byte, what deploying our code for this key and form
+ * gives. Who pays and who proves looks before it posts or works: a verifier may be any contract. Trust: the node that is asked.
  * @throws Fault `chain/no-contract`, `chain/wrong-contract`; `zk/unsafe-key` unless that is allowed, `zk/forgeable-key`, `zk/no-contribution`;
  * `zk/unsupported` for a PLONK key without its written verifier.
  */
@@ -104,40 +108,23 @@ export async function verifyVerifier(
   demandSound(key, options)
   const by: Caller = { provider, patience, signer: undefined }
   const { codeOf } = options
+  const at = (address: Address): Standing => ({ address, provider, codeOf })
   await verifyCode('ProvenClaims', await codeOf('ProvenClaims'), { address: claims, provider })
-  const calls = callsOf(PROVEN_CLAIMS_ABI, { name: 'ProvenClaims', address: claims }, by)
-  demandSame(claims, formOut(form), await calls.read('form'))
-  const verifier = await calls.read('VERIFIER')
-  if (key.scheme === 'plonk') await verifyPlonk(by, verifier, options)
-  else await verifyGroth16(by, verifier, { key, codeOf })
+  const verifier = await callsOf(PROVEN_CLAIMS_ABI, { name: 'ProvenClaims', address: claims }, by).read('VERIFIER')
+  await verifyDeployed('ProvenClaims', [verifier, formOut(form)], at(claims))
+  if (key.scheme === 'groth16') await verifyDeployed('Groth16Verifier', [keyOut(key)], at(verifier))
+  else await verifyPlonk(by, at(verifier), options)
   return Object.freeze({ claims, verifier })
 }
 
-async function verifyGroth16(
-  by: Caller,
-  address: Address,
-  { key, codeOf }: { readonly key: Groth16Key; readonly codeOf: CodeOf },
-): Promise<void> {
-  await verifyCode('Groth16Verifier', await codeOf('Groth16Verifier'), { address, provider: by.provider })
-  const found = await callsOf(GROTH16_VERIFIER_ABI, { name: 'Groth16Verifier', address }, by).read('key')
-  const { alpha, beta, gamma, delta, ic } = found
-  demandSame(address, wordsOfKey(key), [alpha, beta, gamma, delta, ic].flat())
-}
-
-async function verifyPlonk(by: Caller, address: Address, options: VerifierOptions): Promise<void> {
-  const { provider } = by
+async function verifyPlonk(by: Caller, standing: Standing, options: VerifierOptions): Promise<void> {
+  const { address, provider } = standing
   await verifyCode('PlonkGate', await options.codeOf('PlonkGate'), { address, provider })
   const own = await callsOf(PLONK_GATE_ABI, { name: 'PlonkGate', address }, by).read('VERIFIER')
+  await verifyDeployed('PlonkGate', [own], standing)
   const { bytecode, deployedBytecode } = demandWritten(options)
   await verifyCode('PlonkVerifier', { bytecode, deployedBytecode }, { address: own, provider })
 }
-
-function demandSame(where: Address, expected: unknown, found: unknown): void {
-  const [wanted, had] = [expected, found].map((value) => JSON.stringify(value, (_, part: unknown) => textOf(part)))
-  demand(wanted === had, 'chain/wrong-contract', () => 'a verifier of something else', { where })
-}
-
-const textOf = (part: unknown): unknown => (typeof part === 'bigint' || typeof part === 'number' ? String(part) : part)
 
 // ---------------------------------------------------------------- being paid
 

@@ -112,6 +112,22 @@ describe('a verifier', () => {
     expect((await look(addressOf(ALICE), {}))?.code).toBe('chain/no-contract')
   })
 
+  test('whose immutables were set by other code than ours is refused, whatever it says of itself', async () => {
+    const own = { key: key.verification, form: FORM }
+    const { claims } = await Proofs.deployVerifier(anybody, own, allowed)
+    const code = await node.provider.getCode(claims)
+    const { immutables } = await codeOf('ProvenClaims')
+    for (const start of immutables!) {
+      const at = 2 + 2 * (start + 31)
+      const digit = code[at + 1] === '1' ? '2' : '1'
+      await node.provider.send('anvil_setCode', [claims, `${code.slice(0, at + 1)}${digit}${code.slice(at + 2)}`])
+      const fault = await faultOf(Proofs.verifyVerifier(anybody, claims, { ...own, ...allowed }))
+      expect(fault?.code, `immutable at ${start}`).toBe('chain/wrong-contract')
+    }
+    await node.provider.send('anvil_setCode', [claims, code])
+    await expect(Proofs.verifyVerifier(anybody, claims, { ...own, ...allowed })).resolves.toMatchObject({ claims })
+  })
+
   test('of an unsafe key needs leave by name, and of a forgeable one there is none', async () => {
     const deploy = (own: typeof key.verification, allowUnsafe?: boolean) =>
       faultOf(Proofs.deployVerifier(anybody, { key: own, form: FORM }, { codeOf, allowUnsafe }))

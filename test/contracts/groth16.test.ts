@@ -191,6 +191,10 @@ describe('PlonkGate', () => {
   })
 
   test('is not deployed in front of nothing', async () => {
-    await expect(deploy(node, 'PlonkGate', node.signer.address)).rejects.toThrow()
+    const { abi, bytecode } = readArtifact('PlonkGate')
+    const interface_ = new Interface(abi as InterfaceAbi)
+    const data = `${bytecode}${interface_.encodeDeploy([node.signer.address]).slice(2)}`
+    const error = await node.provider.call({ data }).catch((refusal: unknown) => refusal as { data: string })
+    expect(interface_.parseError((error as { data: string }).data)?.name).toBe('NoVerifier')
   })
 })

@@ -517,6 +517,9 @@ describe('a public output', () => {
       { dims: [28] },
       { width: 0 },
       { width: 0, tag: 0n, dims: [] },
+      { width: 0, tag: 0n, dtype: 0 },
+      { width: 0, dims: [], dtype: 0 },
+      { dtype: 9, width: 2 },
     ]
     const { abi: found, bytecode } = readArtifact('ProvenClaims')
     const interface_ = new Interface(found as InterfaceAbi)
