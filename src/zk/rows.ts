@@ -10,7 +10,7 @@ import { opOf } from '../exact/ops/index.js'
 import { pooledDims, type PoolShape } from '../exact/ops/order.js'
 import type { NodeValue } from '../exact/program.js'
 import type { Interval } from '../quantize/index.js'
-import { hull, magnitude, product as multiplied } from '../quantize/interval.js'
+import { hull, magnitude, product as multiplied, within } from '../quantize/interval.js'
 import { Draft, fraction, type Form, type Origin } from './draft.js'
 import { productOf } from './freivalds.js'
 
@@ -41,7 +41,7 @@ const combined = (place: Place, terms: number) => result(place, Math.max(2, term
 const FOLLOWED = 1n << 240n
 
 /** What is shown of a result that follows from these forms as integers do, by the interval of the results. */
-function shown(forms: readonly Form[], rule: (...known: Interval[]) => Interval): Interval | undefined {
+function shown(forms: readonly Form[], rule: (...known: Interval[]) => Interval | undefined): Interval | undefined {
   const known = forms.map(({ enforced }) => enforced).filter((interval) => interval !== undefined)
   const made = known.length === forms.length && known.length > 0 ? rule(...known) : undefined
   return made !== undefined && magnitude(made) < FOLLOWED ? made : undefined
@@ -53,6 +53,8 @@ const negative = ({ lo, hi }: Interval): Interval => ({ lo: -hi, hi: -lo })
 const times = ({ lo, hi }: Interval, count: number): Interval => ({ lo: lo * BigInt(count), hi: hi * BigInt(count) })
 /** What a bit is, after constraints. */
 const BIT: Interval = { lo: 0n, hi: 1n }
+/** What is shown of a choice: nothing where its bit is not shown to be one. */
+const chosen = (bit: Interval, of: Interval): Interval | undefined => (within(bit, BIT) ? of : undefined)
 
 // ---------------------------------------------------------------- movement
 
@@ -325,7 +327,7 @@ function lowerRelu(draft: Draft, place: Place, { origin, bound }: { origin: Orig
 }
 
 function select(draft: Draft, place: Place, { which, a, b }: { which: Form; a: Form; b: Form }): Form {
-  const enforced = shown([which, a, b], (_bit, one, other) => hull(one, other))
+  const enforced = shown([which, a, b], (bit, one, other) => chosen(bit, hull(one, other)))
   if (a.terms === 0 && b.terms === 0) {
     const either = `${b.name}[i] + ${which.name}[i] * (${a.name}[i] - ${b.name}[i])`
     return { ...draft.expression(either, result(place, which.terms)), enforced }
@@ -415,7 +417,7 @@ const either: Row = (draft, place) => {
   const [a, b] = aligned(draft, place)
   const and = product(draft, place, [a, b])
   const made = draft.expression(`${a.name}[i] + ${b.name}[i] - ${and.name}[i]`, combined(place, a.terms + b.terms + 1))
-  return { ...made, enforced: shown([a, b], () => BIT) }
+  return { ...made, enforced: shown([a, b], (one, other) => chosen(hull(one, other), BIT)) }
 }
 
 const where: Row = (draft, place) => {
