@@ -10,7 +10,6 @@ import { formOf, type ClaimForm } from '../../src/zk/bind.js'
 import { circuitOf, type Circuit } from '../../src/zk/circuit.js'
 import { compile, loadBlocks } from '../../src/zk/compile.js'
 import { unsafeKey, type ProvingKey } from '../../src/zk/keys.js'
-import { unsafePowers } from '../../src/zk/powers.js'
 import { prove, type Proof } from '../../src/zk/prove.js'
 import { publicsOf, type Publics } from '../../src/zk/publics.js'
 import { generator, signalsOf, type Generator } from '../../src/zk/witness.js'
@@ -32,14 +31,11 @@ export interface Ran {
   readonly stateAfter?: readonly Tensor[]
 }
 
-/** Up to 2^12 constraints. */
-let powers: Promise<Uint8Array> | undefined
-
 async function proverOf(model: Model, baked: boolean): Promise<Prover> {
   const { program, state, given } = model
   const circuit = circuitOf(program, { blocks: await loadBlocks(), given, baked: baked ? state : undefined })
   const { r1cs, wasm } = await compile(circuit)
-  const key = await unsafeKey(r1cs, { powers: await (powers ??= unsafePowers(12)) })
+  const key = await unsafeKey(r1cs)
   return { model, circuit, form: formOf(circuit), key, generator: await generator(wasm) }
 }
 
