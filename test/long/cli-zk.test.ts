@@ -194,6 +194,13 @@ describe('a proof of a run', () => {
   })
 })
 
+test('a verifier is written as Solidity, unsafe where its key is, with the call for a proof', () => {
+  const { calldata } = done('setup', 'export', 'kit', '--proof', 'proof.json', '--out', 'Verifier.sol')
+  expect(calldata).toMatch(/^0x[0-9a-f]{776}$/)
+  expect(readFileSync(at('Verifier.sol'), 'utf8')).toMatch(/^\/\/ unsafe[^]*contract Groth16Verifier/)
+  expect(refused('setup', 'export', 'kit', '--out', 'Verifier.sol')).toBe('bundle/exists 2')
+})
+
 describe('a proof for a job', () => {
   const provider = `0x${'12'.repeat(20)}`
   const salts = ['--salts', 'salts.json']

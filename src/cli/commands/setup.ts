@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { equal, toHex } from '../../core/bytes.js'
+import { equal, toHex, utf8 } from '../../core/bytes.js'
 import { demand } from '../../core/faults.js'
 import { DTYPES } from '../../core/tensor.js'
 import {
@@ -21,7 +21,9 @@ import { hash } from '../../exact/format.js'
 import { inputsOf, parametersOf, type Program } from '../../exact/program.js'
 import { bitsOf, type Interval } from '../../quantize/index.js'
 import { sha256 } from '../../core/sha256.js'
+import { hex0x } from '../../receipt/typed-data.js'
 import { compile } from '../../zk/compile.js'
+import { calldataOf, solidityVerifier } from '../../zk/export.js'
 import {
   checkKey,
   provingKeyOf,
@@ -34,12 +36,23 @@ import {
   type VerificationKey,
 } from '../../zk/keys.js'
 import { decodePowers, isUnsafePowers, unsafePowers } from '../../zk/powers.js'
+import { decodeProof } from '../../zk/prove.js'
 import { budgetLines, budgetOf } from '../budget.js'
 import { command } from '../command.js'
 import { read } from '../files.js'
 import { size, time, type Result } from '../output.js'
 import { withProgress } from '../progress.js'
-import { UNSAFE, drawSalt, hiddenOf, integerProgram, keyData, keyLine, tell, type IntegerProgram } from '../proving.js'
+import {
+  UNSAFE,
+  drawSalt,
+  hiddenOf,
+  integerProgram,
+  keyData,
+  keyLine,
+  tell,
+  type IntegerProgram,
+  unsafeMark,
+} from '../proving.js'
 
 interface KeyWords {
   readonly unsafe?: boolean
@@ -108,7 +121,12 @@ export function setup(): Command {
       return resultOf(kit, { out: options.out, spent: performance.now() - began })
     },
   )
-  return made.addHelpText('after', HELP).enablePositionalOptions().addCommand(contribute()).addCommand(check())
+  return made
+    .addHelpText('after', HELP)
+    .enablePositionalOptions()
+    .addCommand(contribute())
+    .addCommand(check())
+    .addCommand(exported())
 }
 
 const HELP = [
@@ -445,4 +463,44 @@ function checkedResult({ circuit }: Kit, verification: VerificationKey): Result 
         : 'trust     proofs hold if one contributor forgot the secret; what the powers of tau are worth is said by their hash alone',
     ],
   }
+}
+
+// ---------------------------------------------------------------- export
+
+interface ExportWords {
+  readonly out: string
+  readonly proof?: string
+}
+
+function exported(): Command {
+  return command<ExportWords>(
+    'export',
+    (c) =>
+      c
+        .description("write a kit's verifier as Solidity, and the call that shows it a proof")
+        .argument('<kit>', "a kit's folder")
+        .requiredOption('--out <file>', 'the .sol file; must not exist')
+        .option('--proof <file>', 'print the calldata of this proof')
+        .addHelpText(
+          'after',
+          "\nThe source is snarkjs' own: GPL-3.0, and of PLONK without a check that public inputs are below the order of the field. The\ncontracts of this package (deploy-verifier) need neither.",
+        ),
+    async ([path], { out, proof: file }) => {
+      await demandNew(out)
+      const { zkey, verification } = await readKit(path)
+      demand(verification !== undefined, 'zk/no-contribution', () => 'the key of this kit is not finished')
+      const calldata = file === undefined ? undefined : hex0x(calldataOf(decodeProof(await read(file, 1 << 13))))
+      const source = await withProgress('export', () => solidityVerifier({ verification, zkey }))
+      await writeWhole(out, utf8(source))
+      return {
+        outcome: 'done',
+        data: { file: out, key: keyData(verification), calldata: calldata ?? null },
+        lines: [
+          keyLine(verification),
+          `written   ${out} (${unsafeMark(verification)}verifier, ${size(source.length)})`,
+          ...(calldata === undefined ? [] : [`calldata  ${calldata}`]),
+        ],
+      }
+    },
+  )
 }
