@@ -292,6 +292,15 @@ describe('nobody is paid', () => {
       const proof = await proofOf(dense, one.run, await contextFor(one.work, alice, change))
       expect(await refused(with_(one, { proof: proof.bytes })), Object.keys(change).join()).toBe('BadProof')
     }
+    // The same job and terms, posted to another settlement as well.
+    const abroad = await S.worldOn(node)
+    await S.post(abroad, one.work)
+    const there = new Contract(await abroad.settlement.getAddress(), all.interface, node.signer)
+    expect(await S.refusalOf(abroad, callOf(one), { from: anybody, to: there })).toBe('BadProof')
+    const settlement = (await there.getAddress()).toLowerCase() as `0x${string}`
+    const own = await proofOf(dense, one.run, await contextFor(one.work, alice, { settlement }))
+    const good = callOf(with_(one, { proof: own.bytes }))
+    expect(await S.refusalOf(abroad, good, { from: anybody, to: there })).toBe('')
   })
 
   test('for a proof with one bit changed in any of its bytes', async () => {
@@ -304,6 +313,21 @@ describe('nobody is paid', () => {
     }
     expect(counts).toEqual({ BadPoint: 256 })
     expect(await refused(with_(one, { proof: one.parts.proof.subarray(1) }))).toBe('BadProofLength')
+  })
+
+  test('for anything with one bit changed in what comes beside the proof', async () => {
+    const one = await provenWork()
+    const [name, ...values] = callOf(one)
+    const whole = Buffer.from(encoded(one.parts).slice(2), 'hex')
+    const accepted: number[] = []
+    for (let at = 0; at < whole.length - 256; at++) {
+      const bytes = Uint8Array.from(whole).with(at, whole[at] ^ (1 << (at % 8)))
+      const call = [name, ...values.slice(0, -1), hex(bytes)] as const
+      if ((await S.refusalOf(world, call, { from: anybody, to: all })) === '') accepted.push(at)
+    }
+    // What says nothing: where the policy's list of auditors begins (at another zero it is the same empty list), and what fills up the output's word.
+    const [list, output] = [383, 496]
+    expect(accepted).toEqual([list, ...Array.from({ length: 16 }, (_, i) => output + i)])
   })
 
   test('for a proof of another model, or under another model’s key', async () => {
