@@ -26,6 +26,7 @@ import { compile } from '../../zk/compile.js'
 import { calldataOf, solidityVerifier } from '../../zk/export.js'
 import {
   checkKey,
+  powerOf,
   provingKeyOf,
   contribute as contributeTo,
   setUp,
@@ -432,11 +433,11 @@ function check(): Command {
       demand(file !== undefined || unsafe === true, 'cli/usage', () => '--powers says what the key was made from')
       const kit = await readKit(path)
       if (keyHash !== undefined) demandHash(kit.zkey, keyHash, keyFile(kit.verification))
-      const { power } = budgetOf(kit.circuit, kit.choice.scheme)
-      const powers = file === undefined ? await unsafePowers(power) : await pinned(file, powersHash)
+      const given = file === undefined ? undefined : await pinned(file, powersHash)
       const key = await withProgress('check', async () => {
         const { r1cs } = await compile(kit.circuit)
         demand(equal(sha256(r1cs), sha256(kit.r1cs)), 'zk/bad-kit', () => 'the program has another constraint system')
+        const powers = given ?? (await unsafePowers(powerOf(r1cs, kit.choice.scheme)))
         return checkKey(kit.zkey, { r1cs, powers, pins: pinsOf(powers, powersHash), allowUnsafe: unsafe })
       })
       demandSameKey(key, kit)
