@@ -1,6 +1,6 @@
 /**
  * Circuits and proofs of integer programs: constraints computed before compiling, then set-up (with unsafe development keys), proofs, their size and
- * their price on a chain. `npm run bench -- zk [CASE] [--count]`; --count stops where the compiler would begin.
+ * their price on a chain. `npm run bench -- zk [CASE] [--count] [--setup]`; --count stops where the compiler would begin.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -12,7 +12,16 @@ import { utf8 } from '../src/core/bytes.js'
 import { draftCircuit, writeKit, type Drafted } from '../src/disk/circuits.js'
 import { compile } from '../src/zk/compile.js'
 import { reference } from '../src/runtime/reference.js'
-import { decodeProof, decodeSystem, formOf, unsafeKey, type ProvingKey } from '../src/zk/index.js'
+import {
+  decodeProof,
+  decodeSystem,
+  formOf,
+  powerOf,
+  setUp as setUpKey,
+  unsafeKey,
+  unsafePowers,
+  type ProvingKey,
+} from '../src/zk/index.js'
 import { startNode } from '../test/contracts/node.js'
 import { proofGas, type Shown } from '../test/contracts/proof-gas.js'
 import { print } from './measure.js'
@@ -32,17 +41,31 @@ function draft({ model, baked, salted = {} }: ZkCase): Promise<Drafted> {
 }
 
 /** A kit with a development key, in a folder of its own. */
-async function setUp(name: string, drafted: Drafted, folder: string): Promise<ProvingKey> {
+async function makeKit(name: string, drafted: Drafted, folder: string): Promise<ProvingKey> {
   const before = performance.now()
   const { r1cs, wasm } = await compile(drafted.circuit)
   say(name, 'compile-seconds', seconds(before), 's')
   say(name, 'constraints-compiled', decodeSystem(r1cs).constraints.length, 'constraints')
+  await timeSetUp(name, r1cs)
   const compiled = performance.now()
   const { zkey, verification } = await unsafeKey(r1cs)
-  say(name, 'setup-seconds', seconds(compiled), 's')
+  say(name, 'unsafe-key-seconds', seconds(compiled), 's')
   say(name, 'key-bytes', zkey.length, 'bytes')
   await writeKit({ ...drafted, r1cs, wasm, zkey, verification }, folder)
   return { zkey, verification }
+}
+
+/** Beyond this a set-up takes many minutes: `npm run bench -- zk CASE --setup` measures it all the same. */
+const PATIENT = 20_000
+
+/** What the first key of a ceremony takes, from powers of tau that stand ready. */
+async function timeSetUp(name: string, r1cs: Uint8Array): Promise<void> {
+  const patient = process.argv.includes('--setup') || decodeSystem(r1cs).constraints.length <= PATIENT
+  if (!patient) return
+  const powers = await unsafePowers(powerOf(r1cs))
+  const ready = performance.now()
+  await setUpKey(r1cs, powers)
+  say(name, 'setup-seconds', seconds(ready), 's')
 }
 
 const PROVER = fileURLToPath(new URL('zk-prover.ts', import.meta.url))
@@ -56,7 +79,7 @@ async function proveIn(name: string, folder: string): Promise<Taken> {
 async function measure(name: string, drafted: Drafted): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-zk-'))
   try {
-    const { verification: key } = await setUp(name, drafted, join(folder, 'kit'))
+    const { verification: key } = await makeKit(name, drafted, join(folder, 'kit'))
     const taken = await proveIn(name, join(folder, 'kit'))
     say(name, 'witness-seconds', taken.witness, 's')
     say(name, 'prove-first-seconds', taken.first, 's')
