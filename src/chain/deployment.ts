@@ -4,13 +4,14 @@
  */
 import { getCreateAddress } from 'ethers/address'
 import type { Provider, Signer } from 'ethers/providers'
+import { equal, toHex } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { REFEREES, type RefereeName } from '../dispute/proof.js'
 import * as fields from '../receipt/fields.js'
 import type { Address, Field, Input } from '../receipt/fields.js'
-import { format } from '../receipt/typed-data.js'
+import { domain, domainSeparator, format } from '../receipt/typed-data.js'
 import { DISPUTE_ABI, ELEMENT_REFEREE_ABI, SETTLEMENT_ABI } from './abi.generated.js'
-import { callsOf, type Caller } from './calls.js'
+import { callsOf, type Caller, type Calls } from './calls.js'
 import { PATIENCE, put, verifyCode, type CodeOf, type Deployed, type Putting } from './code.js'
 import { onChain } from './revert.js'
 
@@ -162,6 +163,16 @@ export async function demandChain({ chainId }: Pick<Deployment, 'chainId'>, prov
   })
 }
 
+/** The domain that the contract keeps must be its own: whoever deployed it could have kept another one there. */
+async function verifyDomain({ chainId, settlement }: Deployment, calls: Calls<typeof SETTLEMENT_ABI>): Promise<void> {
+  const [expected, found] = [domainSeparator(domain(chainId, settlement)), await calls.read('domainSeparator')]
+  demand(equal(found, expected), 'chain/wrong-contract', () => 'signs for another domain', {
+    where: settlement,
+    expected: toHex(expected),
+    found: toHex(found),
+  })
+}
+
 /** What immutables and storage say, asked of code that is known now. */
 async function verifyLinks(deployment: Deployment, provider: Provider): Promise<void> {
   const by: Caller = { provider, signer: undefined, patience: PATIENCE }
@@ -179,6 +190,7 @@ async function verifyLinks(deployment: Deployment, provider: Provider): Promise<
   }
   for (const [where, found, expected] of links)
     demand(found === expected, 'chain/wrong-contract', () => 'works with another contract', { where, expected, found })
+  await verifyDomain(deployment, settlement)
   for (const address of Object.values(deployment.referees))
     demand(
       await dispute.read('isReferee', address!),

@@ -13,9 +13,11 @@ import {
   isRevert,
   revertOf,
 } from '../../src/chain/index.js'
+import { toHex } from '../../src/core/bytes.js'
 import { Fault } from '../../src/core/faults.js'
 import { codeOf } from '../../src/disk/contracts.js'
 import { sign } from '../../src/receipt/signer.js'
+import { domainSeparator } from '../../src/receipt/typed-data.js'
 import { claimOf, fill, signerOf } from '../receipt/samples.js'
 import { network } from '../trace/work.js'
 import { node, world } from './own-world.js'
@@ -57,6 +59,19 @@ describe('a deployment', () => {
     const fault = await faultOf(Deployment.verify(mixed, node.provider, codeOf))
     expect(fault?.code).toBe('chain/wrong-contract')
     expect(fault?.detail.where).toBe('Settlement.DISPUTE')
+  })
+
+  test('whose settlement was given the domain of another one to keep is refused', async () => {
+    const { settlement, chainId } = world.deployment
+    const own = toHex(domainSeparator(domainOf(world.deployment)))
+    const other = toHex(domainSeparator(domainOf({ ...world.deployment, chainId: chainId + 1n })))
+    const code = await node.provider.getCode(settlement)
+    expect(code).toContain(own)
+    await node.provider.send('anvil_setCode', [settlement, code.replaceAll(own, other)])
+    const fault = await faultOf(Deployment.verify(world.deployment, node.provider, codeOf))
+    await node.provider.send('anvil_setCode', [settlement, code])
+    expect(fault?.code).toBe('chain/wrong-contract')
+    expect(fault?.message).toContain('signs for another domain')
   })
 })
 
