@@ -254,6 +254,16 @@ describe('a set-up', () => {
     expect(lines.length).toBeGreaterThan(2)
     for (const line of lines) expect(line).toContain('unsafe')
     expect(readdirSync(at('said')).filter((name) => name.endsWith('.zkey'))).toEqual(['unsafe.zkey'])
+    const contributed = told([
+      'setup',
+      'contribute',
+      'said/unsafe.zkey',
+      '--name',
+      'nobody',
+      '--out',
+      'still-unsafe.zkey',
+    ])
+    for (const line of contributed.stdout.trim().split('\n')) expect(line).toContain('unsafe')
   })
 
   test('refuses powers that are too small or unsafe before it compiles', async () => {
