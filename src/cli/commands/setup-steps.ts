@@ -9,7 +9,14 @@ import { hash } from '../../exact/format.js'
 import { hex0x } from '../../receipt/typed-data.js'
 import { compile } from '../../zk/compile.js'
 import { calldataOf, solidityVerifier } from '../../zk/export.js'
-import { checkKey, contribute as contributeTo, powerOf, type ProvingKey, type VerificationKey } from '../../zk/keys.js'
+import {
+  checkKey,
+  contribute as contributeTo,
+  powerOf,
+  provingKeyOf,
+  type ProvingKey,
+  type VerificationKey,
+} from '../../zk/keys.js'
 import { unsafePowers } from '../../zk/powers.js'
 import { decodeProof } from '../../zk/prove.js'
 import { command } from '../command.js'
