@@ -9,7 +9,7 @@ export type { Abi, AbiEntry, AbiParameter, EventValues, Found, Given, Result, Va
 export { accountOn } from './account.js'
 export { askOver, type AskOptions, type OwnGame } from './ask.js'
 export * as Batches from './batches.js'
-export type { Calls, Happened, Landed, Sending, Span } from './calls.js'
+export type { Caller, Calls, Happened, Landed, Sending, Span } from './calls.js'
 export {
   accountOf,
   connect,

@@ -14,11 +14,11 @@
 export { circuitOf, type Circuit, type CircuitOptions, type Layouts } from './circuit.js'
 export { decode as decodeBlocks, type Block, type Blocks } from './blocks.js'
 export { commit, commitList, layoutOf, statementOf, type Layout } from './commit.js'
-export { publicsOf, type Publics, type Run } from './publics.js'
+export { publicsOf, type Bound, type Publics, type Run } from './publics.js'
 export { commitDataset, openSamples, rootOfSamples, type Dataset, type Members, type Samples } from './samples.js'
 export * from './bind.js'
 export { generator, signalsOf, type Generator, type Signals, type Step } from './witness.js'
-export { decodeSystem, verifyWitness, type System } from './r1cs.js'
+export { decodeSystem, verifyWitness, type Combination, type Constraint, type System } from './r1cs.js'
 export { checkPowers, decodePowers, unsafePowers, type CheckPowersOptions, type Powers } from './powers.js'
 export {
   checkKey,
@@ -43,6 +43,8 @@ export {
   type UnsafeOptions,
   type VerificationKey,
 } from './keys.js'
+export type { G1, G2 } from './points.js'
+export type { Groth16Points, PlonkPoints } from './verification-key.js'
 export { PROOF_BYTES, decodeProof, encodeProof, prove, verifyProof, type Proof } from './prove.js'
 export { proveInWorker, type WorkerLike, type WorkerOptions } from './worker.js'
 export { withCurve, type CurveLimits, type Progress } from './curve.js'

@@ -36,7 +36,7 @@ export const SECRETS = Object.freeze({ tau: secret('tau'), alpha: secret('alpha'
 export const MOST_POWER = 20
 
 /**
- * Powers of tau for circuits of up to 2^power constraints, made from {@link SECRETS}: the same bytes always, marked unsafe.
+ * Powers of tau for circuits of up to 2^power constraints, made from secrets that the source states: the same bytes always, marked unsafe.
  * Cost: 1 s for 2^10, 10 s for 2^14, four times as much for 2^16 (one core).
  * @throws Fault `zk/powers-too-small` where the power is out of 1 .. 20; `zk/no-prover`.
  */
