@@ -76,7 +76,7 @@ export function formOf(
 ): ClaimForm {
   const step = program.carries.length > 0
   const [output] = outputs
-  const hidden = sealed || step || outputs.length !== 1 || output.shape === 'leaves'
+  const hidden = sealed || step || outputs.length !== 1 || output.salted || output.shape === 'leaves'
   if (hidden || output.dims.length > MOST_DIMS || byteLength(output) > MOST_BYTES) return { step }
   return { step, output }
 }

@@ -11,7 +11,16 @@ import type { Program } from '../exact/program.js'
 import { bitsOf, exactRange, intervals, type Interval } from '../quantize/index.js'
 import { intervalOf, within } from '../quantize/interval.js'
 import type { Blocks } from './blocks.js'
-import { commit, commitList, layoutOf, outputLayout, programElement, statementOf, type Layout } from './commit.js'
+import {
+  commit,
+  commitList,
+  compactLayout,
+  layoutOf,
+  outputLayout,
+  programElement,
+  statementOf,
+  type Layout,
+} from './commit.js'
 import { Draft, type Form } from './draft.js'
 import { settle } from './freivalds.js'
 import { foldRoots, packingOf, pair, rootOf } from './roots.js'
@@ -95,8 +104,10 @@ function layoutsOf(program: Program, bounds: readonly Interval[], salted: Circui
   }
   const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
   return {
-    parameters: range(0, parameters).map((p) => packed(p, carriedInterval(program, bounds, p), salted.model)),
-    inputs: range(parameters, inputs).map((v) => packed(v, bounds[v], salted.inputs)),
+    parameters: range(0, parameters).map((p) =>
+      compactLayout(packed(p, carriedInterval(program, bounds, p), salted.model)),
+    ),
+    inputs: range(parameters, inputs).map((v) => compactLayout(packed(v, bounds[v], salted.inputs))),
     outputs: program.outputs.map((v) => outputLayout(packed(v, bounds[v], salted.outputs))),
   }
 }

@@ -56,13 +56,20 @@ export function layoutOf(
   return made
 }
 
+/** Field elements up to which a chain costs a circuit less than a leaf. */
+const SHORT = 2
+
+/** A layout in its cheapest shape: a chain of what is short, leaves of what is not. */
+export const compactLayout = (layout: Layout): Layout =>
+  streamLength(layout) <= SHORT ? { ...layout, shape: 'chain' } : layout
+
 /** Bytes of a tensor up to which a contract is expected to recompute its root. */
 const SHOWN = 1024
 
 /** The layout of an output: what is small and not hidden is packed, or a chain, so that a contract recomputes its root. */
 export function outputLayout(layout: Layout): Layout {
   const bytes = sizeOf(layout.dims) * DTYPES[layout.dtype].bytes
-  if (layout.salted || bytes > SHOWN) return layout
+  if (layout.salted || bytes > SHOWN) return compactLayout(layout)
   return { ...layout, shape: streamLength(layout) === 1 ? 'packed' : 'chain' }
 }
 

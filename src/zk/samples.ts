@@ -8,7 +8,7 @@
  */
 import { demand } from '../core/faults.js'
 import { sizeOf, type Tensor } from '../core/tensor.js'
-import { chain, commit, commitList, layoutOf, pack, streamLength, tagOf, type Layout } from './commit.js'
+import { chain, commit, commitList, compactLayout, layoutOf, pack, tagOf, type Layout } from './commit.js'
 import { poseidon } from './poseidon.js'
 
 /** How a circuit draws samples from a data set. */
@@ -41,8 +41,6 @@ export interface Samples {
 
 /** Deepest tree: 2^32 samples. */
 const DEEPEST = 32
-/** Field elements of a row up to which a chain costs less than a leaf. */
-const SHORT = 2
 
 /** The layouts of samples whose batches have these layouts. @throws Fault `zk/unsupported` where inputs have no common first dimension. */
 export function membersOf(inputs: readonly Layout[], { depth }: { depth: number }): Members {
@@ -54,8 +52,7 @@ export function membersOf(inputs: readonly Layout[], { depth }: { depth: number 
 }
 
 function rowOf(layout: Layout): Layout {
-  const row = layoutOf({ dtype: layout.dtype, dims: layout.dims.slice(1) }, { ...layout })
-  return streamLength(row) <= SHORT ? { ...row, shape: 'chain' } : row
+  return compactLayout(layoutOf({ dtype: layout.dtype, dims: layout.dims.slice(1) }, { ...layout, shape: 'leaves' }))
 }
 
 /** Row i of a tensor. */
