@@ -26,11 +26,17 @@ export function print(result: Result): void {
   else console.log(`${name.padEnd(30)} ${metric.padEnd(28)} ${rounded(value)} ${unit}`)
 }
 
+const date = (): string => new Date().toISOString().slice(0, 10)
+
+/** The processor, as documents name it, and the day. */
+export function machine(): string {
+  const processors = cpus()
+  return `${processors[0]?.model.trim() ?? 'unknown processor'} x ${processors.length}, Node ${process.version}, ${date()}`
+}
+
 /** Says where and when, on standard error so that the figures stay lines of their own. */
 export function printMachine(): void {
-  const processors = cpus()
-  const host = `${processors[0]?.model.trim() ?? 'unknown processor'} x ${processors.length}, ${process.platform} ${arch()} ${release()}`
-  console.error(`${host}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`)
+  console.error(`${process.platform} ${arch()} ${release()}, ${machine()}`)
 }
 
 /** The middle value. */

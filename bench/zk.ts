@@ -1,6 +1,7 @@
 /**
  * Circuits and proofs of integer programs: constraints computed before compiling, then set-up (with unsafe development keys), proofs, their size and
- * their price on a chain. `npm run bench -- zk [CASE] [--count] [--setup]`; --count stops where the compiler would begin.
+ * their price on a chain. `npm run bench -- zk [CASE] [--count] [--setup] [--write]`: `--count` stops where the compiler would begin, `--write`
+ * writes the table of docs/zk.md.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -24,13 +25,19 @@ import {
 } from '../src/zk/index.js'
 import { startNode } from '../test/contracts/node.js'
 import { proofGas, type Shown } from '../test/contracts/proof-gas.js'
-import { print } from './measure.js'
+import { fill, table, textOf, write } from '../scripts/markdown.js'
+import { machine, print } from './measure.js'
 import { CASES, drawInputs, type ZkCase } from './zk-cases.js'
 import type { Model } from './zk-models.js'
 import type { Taken } from './zk-prover.js'
 
-const say = (name: string, metric: string, value: number, unit: string) =>
+const figures = new Map<string, Map<string, number>>()
+
+function say(name: string, metric: string, value: number, unit: string): void {
   print({ bench: 'zk', case: name, metric, value, unit })
+  const own = figures.get(name) ?? new Map<string, number>()
+  figures.set(name, own.set(metric, value))
+}
 
 const seconds = (since: number): number => (performance.now() - since) / 1000
 
@@ -114,3 +121,30 @@ for (const [name, zkCase] of Object.entries(CASES)) {
   say(name, 'constraints', drafted.circuit.constraints, 'constraints')
   if (!zkCase.counted && !process.argv.includes('--count')) await measure(name, drafted)
 }
+
+/** Columns of the table: what they say, the metric, and how it is written. */
+const COLUMNS: readonly (readonly [string, string, (value: number) => string])[] = [
+  ['constraints', 'constraints', (n) => n.toLocaleString('en-US')],
+  ['compiler s', 'compile-seconds', (s) => s.toFixed(1)],
+  ['set-up s', 'setup-seconds', (s) => s.toFixed(0)],
+  ['unsafe key s', 'unsafe-key-seconds', (s) => s.toFixed(1)],
+  ['key MB', 'key-bytes', (n) => (n / 1e6).toFixed(1)],
+  ['witness s', 'witness-seconds', (s) => s.toFixed(2)],
+  ['proof s', 'prove-seconds', (s) => s.toFixed(2)],
+  ['first s', 'prove-first-seconds', (s) => s.toFixed(2)],
+  ['memory MB', 'prove-memory', (n) => n.toFixed(0)],
+  ['verify ms', 'verify-seconds', (s) => (1000 * s).toFixed(0)],
+  ['gas', 'gas', (n) => n.toLocaleString('en-US')],
+]
+
+async function writeTable(): Promise<void> {
+  const rows = [...figures].map(([name, own]) => [
+    name,
+    ...COLUMNS.map(([, metric, text]) => (own.has(metric) ? text(own.get(metric)!) : '')),
+  ])
+  const head = `\`npm run bench -- zk --write\`, ${machine()}. Proofs have 256 bytes.`
+  const made = [head, table(['case', ...COLUMNS.map(([name]) => name)], rows)].join('\n\n')
+  await write('docs/zk.md', fill(textOf('docs/zk.md'), 'zk-figures', made))
+}
+
+if (process.argv.includes('--write')) await writeTable()
