@@ -3,7 +3,7 @@
  * its own, so that its memory is that of proving and of nothing before it.
  */
 import { readKit } from '../src/disk/circuits.js'
-import { encodeProof, generator, prove, provingKeyOf, signalsOf, verifyProof, withCurve } from '../src/zk/index.js'
+import { encodeProof, generator, prove, provingKeyOf, signalsOf, verifyProof, withThreads } from '../src/zk/index.js'
 import { median } from './measure.js'
 import { CASES, CONTEXT, SALTS, drawInputs } from './zk-cases.js'
 
@@ -32,7 +32,7 @@ async function measure(name: string, folder: string): Promise<Taken> {
   const signals = signalsOf(circuit, { state: model.state, inputs: drawInputs(model), context: CONTEXT, salts: SALTS })
   const [key, made] = [provingKeyOf(zkey), await generator(wasm)]
   const witness = await timed(() => made.witness(signals))
-  return withCurve(async () => {
+  return withThreads(async () => {
     const first = await timed(() => prove(key, witness.value))
     const proofs = []
     for (let round = 0; round < ROUNDS; round++) proofs.push(await timed(() => prove(key, witness.value)))

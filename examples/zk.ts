@@ -37,7 +37,7 @@ import {
   statementOf,
   unsafeKey,
   verifyProof,
-  withCurve,
+  withThreads,
   type Circuit,
   type CircuitOptions,
   type Generator,
@@ -372,7 +372,7 @@ async function settled(
 // ---------------------------------------------------------------------------------------------------------------- all of it
 
 // Within one call the threads of the prover start once.
-await withCurve(async () => {
+await withThreads(async () => {
   const reader = await quantized()
   title('2. Its circuit, and an unsafe key')
   const { program, state } = reader.quantized

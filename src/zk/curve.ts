@@ -96,6 +96,25 @@ export async function loadSnarkjs(): Promise<Snarkjs> {
 let users = 0
 let threads: Promise<Curve> | undefined
 
+/** Work with the threads running: they start with the first user and end with the last. */
+async function held<T>(work: (snarkjs: Snarkjs, curve: Curve) => Promise<T>): Promise<T> {
+  const snarkjs = await loadSnarkjs()
+  users++
+  try {
+    return await work(snarkjs, await (threads ??= snarkjs.curves.getCurveFromName('bn128')))
+  } finally {
+    if (--users === 0) end()
+  }
+}
+
+/**
+ * Keeps the prover's threads while several keys and proofs are made; without, each starts and ends its own. They have ended when the last work
+ * has, so that a process ends. What the work throws comes as it is.
+ * Cost: about 0.2 s to start the threads.
+ * @throws Fault `zk/no-prover`.
+ */
+export const withThreads = <T>(work: () => Promise<T>): Promise<T> => held(work)
+
 /** Options of {@link withCurve}. */
 export interface CurveLimits {
   /** Milliseconds after which the work is given up. By default an hour. */
@@ -105,34 +124,27 @@ export interface CurveLimits {
 const HOUR = 3_600_000
 
 /**
- * Runs work that uses snarkjs. Its threads start with the first user and end with the last, so that a process ends; who proves
- * many times wraps all of it in one call, and starts them once.
+ * Runs work of snarkjs, on threads that may be there already ({@link withThreads}).
  *
  * A thread of snarkjs that fails in Node prints its error and never answers; then the limit ends the wait. Files are checked before
  * they come here, so that only memory can run out.
- * Cost: about 0.2 s to start the threads.
  * @throws Fault `zk/no-prover`; `zk/prover-failed` where a thread dies, time runs out, or snarkjs throws what is no fault.
  */
-export async function withCurve<T>(
-  work: (snarkjs: Snarkjs) => Promise<T>,
-  { limit = HOUR }: CurveLimits = {},
-): Promise<T> {
-  const snarkjs = await loadSnarkjs()
-  users++
-  let timer: ReturnType<typeof setTimeout> | undefined
-  try {
-    const curve = await (threads ??= snarkjs.curves.getCurveFromName('bn128'))
+export function withCurve<T>(work: (snarkjs: Snarkjs) => Promise<T>, { limit = HOUR }: CurveLimits = {}): Promise<T> {
+  return held(async (snarkjs, curve) => {
+    let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Stuck(`not done after ${limit} ms`)), limit)
     })
-    return await Promise.race([work(snarkjs), death(curve), late])
-  } catch (error) {
-    if (error instanceof Stuck) end() // who comes next starts new threads
-    throw Fault.is(error) ? error : new Fault('zk/prover-failed', reasonOf(error), { cause: error })
-  } finally {
-    clearTimeout(timer)
-    if (--users === 0) end()
-  }
+    try {
+      return await Promise.race([work(snarkjs), death(curve), late])
+    } catch (error) {
+      if (error instanceof Stuck) end() // who comes next starts new threads
+      throw Fault.is(error) ? error : new Fault('zk/prover-failed', reasonOf(error), { cause: error })
+    } finally {
+      clearTimeout(timer)
+    }
+  })
 }
 
 /** Ends the threads. Their module waits a fifth of a second afterwards; nobody else needs to. */

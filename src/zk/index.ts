@@ -47,7 +47,7 @@ export type { G1, G2 } from './points.js'
 export type { Groth16Points, PlonkPoints } from './verification-key.js'
 export { PROOF_BYTES, decodeProof, encodeProof, prove, verifyProof, type Proof } from './prove.js'
 export { proveInWorker, type WorkerLike, type WorkerOptions } from './worker.js'
-export { withCurve, type CurveLimits, type Progress } from './curve.js'
+export { withThreads, type Progress } from './curve.js'
 export {
   decodeManifest,
   encodeManifest,

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { withCurve } from '../../src/zk/curve.js'
+import { withCurve, withThreads } from '../../src/zk/curve.js'
 
 interface Threads {
   readonly tm: { readonly workers: readonly { postMessage(task: unknown): void }[] }
@@ -12,7 +12,7 @@ afterEach(() => {
 })
 
 test('the threads of the curve start once for work inside of work, and end with the last of it', async () => {
-  await withCurve(async () => {
+  await withThreads(async () => {
     const before = threads()
     await Promise.all([withCurve(async () => {}), withCurve(async () => {})])
     expect(threads()).toBe(before)
@@ -35,6 +35,12 @@ test('threads that will not answer are a fault, and others start after them', as
   await expect(stuck).rejects.toThrow('not done after 500 ms (zk/prover-failed)')
   const names = await withCurve(async ({ curves }) => Object.keys(await curves.getCurveFromName('bn128')))
   expect(names).toContain('G1')
+})
+
+test('what work with the threads throws comes as it is, and they end', async () => {
+  const bug = new TypeError('of the caller')
+  await expect(withThreads(() => Promise.reject(bug))).rejects.toBe(bug)
+  expect(threads() ?? null).toBeNull()
 })
 
 test('what snarkjs throws is a fault with its words', async () => {

@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { equal, utf8 } from '../../src/core/bytes.js'
 import { ORDER } from '../../src/zk/field.js'
-import { withCurve, type SnarkObject } from '../../src/zk/curve.js'
+import { withCurve, withThreads, type SnarkObject } from '../../src/zk/curve.js'
 import { unsafeKey, type ProvingKey, type Scheme } from '../../src/zk/keys.js'
 import { MODULUS, wordsOf, wordsToBytes } from '../../src/zk/points.js'
 import {
@@ -37,7 +37,7 @@ const allowed = { allowUnsafe: true }
 beforeAll(async () => {
   circuit = await tiny()
   const [other, powers] = [await tiny(5), await tinyPowers()]
-  await withCurve(async () => {
+  await withThreads(async () => {
     for (const scheme of SCHEMES) {
       keys[scheme] = await unsafeKey(circuit.r1cs, { scheme, powers })
       others[scheme] = await unsafeKey(other.r1cs, { scheme, powers })
