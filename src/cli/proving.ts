@@ -11,9 +11,9 @@ import { decodeJson, encodeJson, literal, optional, record, type Field } from '.
 import { DTYPES, byteLength, fromBytes, type Tensor, type TensorType } from '../core/tensor.js'
 import { isQuantized, isUnsafe, readQuantized, writeWhole } from '../disk/index.js'
 import { decode as decodeProgram } from '../exact/format.js'
-import { inputsOf, type Program } from '../exact/program.js'
+import type { Program } from '../exact/program.js'
 import type { ValueInfo } from '../onnx/graph.js'
-import { quantizeFeed, type InputScale } from '../quantize/feeds.js'
+import { integerInputs, quantizeFeed, type InputScale } from '../quantize/feeds.js'
 import { toAddress } from '../receipt/fields.js'
 import * as Job from '../receipt/job.js'
 import { decodeState } from '../trace/state.js'
@@ -52,10 +52,8 @@ export async function integerProgram(path: string, stateFile?: string): Promise<
     hint: 'make one of the model with "countersign quantize"',
   })
   const program = decodeProgram(await read(path, MAX_FILE))
-  const inputs = inputsOf(program).map(({ dtype, dims }, i) => {
-    return { name: program.names.inputs[i], dtype, dims, exponent: null, zero: 0 }
-  })
-  return { program, state: stateFile === undefined ? undefined : await stateFrom(stateFile, program), inputs }
+  const state = stateFile === undefined ? undefined : await stateFrom(stateFile, program)
+  return { program, state, inputs: integerInputs(program) }
 }
 
 /** Weights: a `state.bin`, or a folder that holds one. */

@@ -2,11 +2,11 @@
  * Bundles as folders.
  * @module
  */
-import { copyFile, link, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { copyFile, link, lstat, mkdir, readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { demand } from '../core/faults.js'
 import type { BundleFiles, BundleReader } from '../receipt/bundle.js'
-import { flushFolder, readRegular, writeFlushed } from './files.js'
+import { readRegular, writeFlushed, writeFolder } from './files.js'
 
 const FOLDERS = ['objects', 'checkpoints']
 
@@ -51,17 +51,11 @@ export async function writeBundle(
     hint: 'choose another folder',
   })
   await mkdir(dirname(target), { recursive: true })
-  const partial = join(dirname(target), `.partial-${basename(target)}-${process.pid}`)
-  try {
+  await writeFolder(target, async (partial) => {
     await mkdir(join(partial, 'objects'), { recursive: true })
     for (const [path, source] of linked) await linkOrCopy(source, join(partial, path))
     for (const [path, bytes] of files) await writeFlushed(join(partial, path), bytes)
-    await rename(partial, target)
-    await flushFolder(dirname(target))
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true })
-    throw error
-  }
+  })
 }
 
 async function linkOrCopy(source: string, target: string): Promise<void> {

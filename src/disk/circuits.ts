@@ -6,15 +6,15 @@
  * the proving key as `unsafe.zkey` or `proving.zkey` with `verification-key.json`, or `initial.zkey` where nobody contributed yet.
  * @module
  */
-import { lstat, mkdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { lstat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { concat, equal, toHex, utf8, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { sha256 } from '../core/sha256.js'
 import type { Tensor } from '../core/tensor.js'
 import { decode as decodeProgram, encode as encodeProgram, hash } from '../exact/format.js'
-import { inputsOf, type Program } from '../exact/program.js'
-import type { InputScale } from '../quantize/feeds.js'
+import type { Program } from '../exact/program.js'
+import { integerInputs, type InputScale } from '../quantize/feeds.js'
 import { encodeState, decodeState, stateBytes } from '../trace/state.js'
 import { circuitOf, type Circuit, type CircuitOptions } from '../zk/circuit.js'
 import { commit, commitList } from '../zk/commit.js'
@@ -29,7 +29,7 @@ import {
 } from '../zk/keys.js'
 import { isDevelopment } from '../zk/verification-key.js'
 import { decodeCircuit, encodeCircuit, type CircuitRecord } from './circuit-record.js'
-import { flushFolder, readRegular, writeFlushed } from './files.js'
+import { readRegular, writeFlushed, writeFolder } from './files.js'
 
 /** What a circuit is made with, beside its program. */
 export interface CircuitChoice extends Pick<CircuitOptions, 'baked' | 'given' | 'salted' | 'modelSalt'> {
@@ -101,7 +101,7 @@ export function recordOf({ circuit, choice, r1cs, wasm }: Omit<Kit, 'zkey' | 've
     given: choice.given ?? {},
     model: rootOfBaked({ circuit, choice }),
     layouts,
-    inputs: choice.inputs ?? plainInputs(program),
+    inputs: inputsFor({ circuit, choice }),
     outputs: program.names.outputs,
     constraints,
     text: sha256(utf8(text)),
@@ -114,29 +114,19 @@ function rootOfBaked({ circuit: { layouts }, choice: { baked, modelSalt } }: Dra
   return baked && commitList(baked.map((tensor, i) => commit(tensor, { ...layouts.parameters[i], salt: modelSalt })))
 }
 
-const plainInputs = (program: Program): InputScale[] =>
-  inputsOf(program).map(({ dtype, dims }, i) => ({
-    ...{ name: program.names.inputs[i], dtype, dims },
-    ...{ exponent: null, zero: 0 },
-  }))
+/** How the inputs of a circuit are made. */
+export const inputsFor = ({ circuit: { program }, choice }: Drafted): readonly InputScale[] =>
+  choice.inputs ?? integerInputs(program)
 
 /**
  * Writes a kit as a new folder, whole or not at all.
  * @throws Fault `bundle/exists` where it is there already.
  */
 export async function writeKit(kit: Kit, folder: string): Promise<void> {
-  const target = resolve(folder)
   await demandNew(folder)
-  const partial = join(dirname(target), `.partial-${basename(target)}-${process.pid}`)
-  try {
-    await mkdir(partial, { recursive: true })
+  await writeFolder(folder, async (partial) => {
     for (const [name, bytes] of filesOf(kit)) await writeFlushed(join(partial, name), bytes)
-    await rename(partial, target)
-    await flushFolder(dirname(target))
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true })
-    throw error
-  }
+  })
 }
 
 /** Refuses a path where something stands. @throws Fault `bundle/exists`. */
@@ -236,7 +226,7 @@ function demandSame(expected: Bytes32, found: Bytes32, name: string): void {
 /** Inputs that are described otherwise than the program has them would be rounded to other scales, or not at all. */
 function demandInputs(program: Program, inputs: readonly InputScale[]): void {
   const line = ({ name, dtype, dims }: Pick<InputScale, 'name' | 'dtype' | 'dims'>) => `${name}: ${dtype}[${dims}]`
-  const own = plainInputs(program).map(line)
+  const own = integerInputs(program).map(line)
   const same = inputs.length === own.length && inputs.every((input, i) => line(input) === own[i])
   demand(same, 'zk/bad-kit', () => 'inputs of another program', { expected: own.join(', ') })
 }

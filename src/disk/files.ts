@@ -3,7 +3,7 @@
  * @module
  */
 import { constants } from 'node:fs'
-import { lstat, open as openFile, rename } from 'node:fs/promises'
+import { lstat, mkdir, open as openFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { demand } from '../core/faults.js'
 
@@ -50,4 +50,22 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
   const partial = join(dirname(resolve(path)), `.partial-${basename(path)}-${process.pid}`)
   await writeFlushed(partial, bytes)
   await rename(partial, path)
+}
+
+/**
+ * Writes a new folder, whole or not at all: into one beside it first, which `fill` fills, then renamed. Killed at any moment it leaves at
+ * most a folder named .partial-... That nothing stands there is for the caller to see.
+ */
+export async function writeFolder(folder: string, fill: (partial: string) => Promise<void>): Promise<void> {
+  const target = resolve(folder)
+  const partial = join(dirname(target), `.partial-${basename(target)}-${process.pid}`)
+  try {
+    await mkdir(partial, { recursive: true })
+    await fill(partial)
+    await rename(partial, target)
+    await flushFolder(dirname(target))
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true })
+    throw error
+  }
 }

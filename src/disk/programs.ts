@@ -2,8 +2,8 @@
  * Integer programs as folders: the program, its weights, and the report with its scales.
  * @module
  */
-import { lstat, mkdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { lstat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { concat } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { decode as decodeProgram, encode as encodeProgram } from '../exact/format.js'
@@ -12,7 +12,7 @@ import type { Quantized } from '../quantize/quantize.js'
 import type { Report } from '../quantize/report.js'
 import { decode as decodeReport, encode as encodeReport } from '../quantize/record.js'
 import { decodeState, encodeState, stateBytes } from '../trace/state.js'
-import { flushFolder, readRegular, writeFlushed } from './files.js'
+import { readRegular, writeFlushed, writeFolder } from './files.js'
 
 const PROGRAM = 'program.bin'
 const STATE = 'state.bin'
@@ -28,18 +28,11 @@ export async function writeQuantized({ program, state, report }: Quantized, fold
   demand((await lstat(target).catch(() => undefined)) === undefined, 'bundle/exists', () => folder, {
     hint: 'choose another folder',
   })
-  const partial = join(dirname(target), `.partial-${basename(target)}-${process.pid}`)
-  try {
-    await mkdir(partial, { recursive: true })
+  await writeFolder(target, async (partial) => {
     await writeFlushed(join(partial, PROGRAM), encodeProgram(program))
     await writeFlushed(join(partial, STATE), concat(...encodeState(state)))
     await writeFlushed(join(partial, REPORT), encodeReport(report))
-    await rename(partial, target)
-    await flushFolder(dirname(target))
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true })
-    throw error
-  }
+  })
 }
 
 /** True where a folder holds a report of a quantization. */

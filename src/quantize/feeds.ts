@@ -4,6 +4,7 @@
  */
 import { demand } from '../core/faults.js'
 import { tensor, type DType, type Tensor } from '../core/tensor.js'
+import { inputsOf, type Program } from '../exact/program.js'
 import { exactRange } from './interval.js'
 import { toInteger } from './scale.js'
 
@@ -16,6 +17,16 @@ export interface InputScale {
   readonly exponent: number | null
   readonly zero: number
 }
+
+/** Inputs that are integers as they come. */
+export const integerInputs = (program: Program): InputScale[] =>
+  inputsOf(program).map(({ dtype, dims }, i) => ({
+    name: program.names.inputs[i],
+    dtype,
+    dims,
+    exponent: null,
+    zero: 0,
+  }))
 
 /** Inputs by name. */
 export type Feed = Readonly<Record<string, Tensor>>

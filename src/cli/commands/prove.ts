@@ -3,11 +3,12 @@ import type { Command } from 'commander'
 import { toHex } from '../../core/bytes.js'
 import { demand } from '../../core/faults.js'
 import type { Tensor } from '../../core/tensor.js'
-import { demandNew, isUnsafe, readKit, recordOf, writeWhole, type Kit } from '../../disk/index.js'
+import { inputsFor } from '../../disk/circuits.js'
+import { demandNew, isUnsafe, readKit, writeWhole, type Kit } from '../../disk/index.js'
 import { hash } from '../../exact/format.js'
 import type { Runtime } from '../../runtime/runtime.js'
 import { encodeState } from '../../trace/state.js'
-import { prove as proveWitness, encodeProof, type Proof } from '../../zk/prove.js'
+import { prove as proveWitness, encodeProof, publicWords, type Proof } from '../../zk/prove.js'
 import { publicsOf, type Publics, type Run } from '../../zk/publics.js'
 import { decodeSystem, verifyWitness } from '../../zk/r1cs.js'
 import { generator, signalsOf } from '../../zk/witness.js'
@@ -111,7 +112,7 @@ async function runOf(kit: Kit, options: Options): Promise<Run> {
     'cli/usage',
     () => 'the weights of this kit are constants',
   )
-  const inputs = await circuitInputs(recordOf(kit).inputs, options.input)
+  const inputs = await circuitInputs(inputsFor(kit), options.input)
   const salts = await saltsOf(kit, options)
   const context = options.rootsOnly === true ? 0n : await contextFrom(options)
   const runtime = safeRuntime(options.runtime)
@@ -181,8 +182,8 @@ async function provenBy(kit: Kit, run: Run, publics: Publics): Promise<Proof> {
 }
 
 /** The circuit must say of the run what the exact runtime computed. */
-function demandSame({ statement, rootIn, rootOut, context }: Publics, found: readonly bigint[]): void {
-  const expected = [statement, rootIn, rootOut, context]
+function demandSame(publics: Publics, found: readonly bigint[]): void {
+  const expected = publicWords(publics)
   const at = expected.findIndex((value, i) => value !== found[i])
   demand(at < 0, 'zk/bad-kit', () => `the circuit gives another ${PUBLICS[at]} than the program`, {
     expected: String(expected[at]),
