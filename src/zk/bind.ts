@@ -4,7 +4,7 @@
  * @module
  */
 import { encodeAbi } from '../core/abi.js'
-import { ZERO32, toHex, utf8, type Bytes32 } from '../core/bytes.js'
+import { ZERO32, utf8, type Bytes32 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { keccak256 } from '../core/keccak.js'
 import { byteLength, bytesOf, type Tensor } from '../core/tensor.js'
@@ -15,7 +15,7 @@ import { POLICY_KINDS, claimed, from as policyFrom, type Policy } from '../recei
 import { rootOfTensors } from '../trace/digests.js'
 import type { Circuit } from './circuit.js'
 import type { Layout } from './commit.js'
-import { element } from './field.js'
+import { element, integerOf } from './field.js'
 import type { Publics } from './publics.js'
 
 /** For whom a proof is made, and where it counts. */
@@ -34,10 +34,8 @@ export interface Payee {
  */
 export function contextOf({ chainId, settlement, job, provider }: Payee): bigint {
   const types = ['uint256', 'address', 'bytes32', 'address']
-  return wordOf(keccak256(encodeAbi(types, [chainId, settlement, job, provider]))) >> 3n
+  return integerOf(keccak256(encodeAbi(types, [chainId, settlement, job, provider]))) >> 3n
 }
-
-const wordOf = (bytes: Bytes32): bigint => BigInt(`0x${toHex(bytes)}`)
 
 const tagged = (tag: string, ...words: readonly bigint[]): Bytes32 =>
   keccak256(encodeAbi(['bytes32', ...words.map(() => 'uint256')], [keccak256(utf8(tag)), ...words.map(element)]))

@@ -13,7 +13,7 @@ import { concat, uint64, utf8 } from '../core/bytes.js'
 import { demand } from '../core/faults.js'
 import { sha256 } from '../core/sha256.js'
 import { DTYPES, sizeOf, type DType, type Tensor } from '../core/tensor.js'
-import { CAPACITY, element } from './field.js'
+import { CAPACITY, element, integerOf } from './field.js'
 import { poseidon } from './poseidon.js'
 
 /** How a tensor is committed. */
@@ -92,7 +92,7 @@ export function tagOf({ dtype, dims, width, scale, salted, shape }: Layout): big
 
 /** The upper 253 bits of SHA-256: below the order of the field. */
 export function shortHash(message: Uint8Array): bigint {
-  return sha256(message).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) >> 3n
+  return integerOf(sha256(message)) >> 3n
 }
 
 /** The integers of a tensor. */
@@ -163,8 +163,7 @@ const STATEMENT = shortHash(utf8('countersign statement 1'))
 
 /** What of a statement its program decides: Poseidon over the tag and the two halves of the program's root (docs/formats.md). */
 export function programElement(programHash: Uint8Array): bigint {
-  const half = (bytes: Uint8Array) => bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
-  const [high, low] = [half(programHash.subarray(0, 16)), half(programHash.subarray(16))]
+  const [high, low] = [integerOf(programHash.subarray(0, 16)), integerOf(programHash.subarray(16))]
   return poseidon([poseidon([STATEMENT, high]), low])
 }
 

@@ -64,8 +64,11 @@ export function toBytes(value: bigint): Uint8Array {
   return bytes
 }
 
+/** The integer of bytes, big-endian: any number of them. */
+export const integerOf = (bytes: Uint8Array): bigint => bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
+
 /** The element of 32 bytes, big-endian. @throws Fault `zk/not-in-field` where they are not below the order, or not 32. */
 export function fromBytes(bytes: Uint8Array): bigint {
   demand(bytes.length === 32, 'zk/not-in-field', () => 'a field element is 32 bytes', { found: bytes.length })
-  return element(bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n))
+  return element(integerOf(bytes))
 }
